@@ -1,0 +1,163 @@
+//! Ids: a prefix that names the kind, then 26 letters of lower-case base32 (130 random bits).
+//!
+//! `key_7q…` can only ever be a key: the kinds are different types, and their texts cannot be mistaken for each other. Ids are
+//! public; no right follows from knowing one.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use thiserror::Error;
+
+use super::base32;
+use super::random::Random;
+
+/// The length of an id: a prefix of four characters and 26 letters.
+pub const LENGTH: usize = 30;
+/// The letters behind the prefix.
+pub const BODY_LENGTH: usize = 26;
+
+/// The text is not an id of the kind that is meant here.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("must be {prefix} followed by 26 letters a–z or digits 2–7")]
+pub struct ParseIdError {
+    prefix: &'static str,
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name([u8; LENGTH]);
+
+        impl $name {
+            /// The prefix that every id of this kind starts with.
+            pub const PREFIX: &'static str = $prefix;
+
+            /// Draws a new id.
+            pub fn generate(random: &dyn Random) -> Self {
+                let mut text = [0u8; LENGTH];
+                let (prefix, body) = text.split_at_mut(Self::PREFIX.len());
+                prefix.copy_from_slice(Self::PREFIX.as_bytes());
+                random.text(base32::ALPHABET, body);
+                Self(text)
+            }
+
+            /// The letters behind the prefix, for where memory is counted.
+            pub fn body(&self) -> [u8; BODY_LENGTH] {
+                let mut body = [0u8; BODY_LENGTH];
+                body.copy_from_slice(&self.0[Self::PREFIX.len()..]);
+                body
+            }
+
+            /// The id with these letters, which came from [`Self::body`].
+            pub fn from_body(body: &[u8; BODY_LENGTH]) -> Self {
+                let mut text = [0u8; LENGTH];
+                let (prefix, rest) = text.split_at_mut(Self::PREFIX.len());
+                prefix.copy_from_slice(Self::PREFIX.as_bytes());
+                rest.copy_from_slice(body);
+                Self(text)
+            }
+
+            /// The whole text, prefix included.
+            pub fn as_str(&self) -> &str {
+                // Both ways to make one admit ASCII alone.
+                std::str::from_utf8(&self.0).unwrap_or_default()
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ParseIdError;
+
+            fn from_str(text: &str) -> Result<Self, ParseIdError> {
+                let refused = ParseIdError { prefix: Self::PREFIX };
+                let body = text.strip_prefix(Self::PREFIX).ok_or(refused)?;
+                if !base32::is_text(body.as_bytes()) {
+                    return Err(refused);
+                }
+                text.as_bytes().try_into().map(Self).map_err(|_| refused)
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = ParseIdError;
+
+            fn try_from(text: String) -> Result<Self, ParseIdError> {
+                text.parse()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+id!(/** A key, the same over all its rotations. */ KeyId, "key_");
+id!(/** One generation of a key's credentials: the claim `gen`. */ CredentialId, "crd_");
+id!(/** An organization, the tenant that keys belong to. */ OrganizationId, "org_");
+id!(/** An API resource, an audience of tokens. */ ResourceId, "res_");
+id!(/** A permission: one scope at one resource. */ PermissionId, "per_");
+id!(/** A row of the audit trail. */ AuditEventId, "aud_");
+id!(/** A step to be taken at an identity provider. */ OperationId, "opr_");
+id!(/** A deployment: every provider user that it made carries it. */ DeploymentId, "dep_");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::random::SystemRandom;
+
+    #[test]
+    fn a_drawn_id_reads_back() {
+        let id = KeyId::generate(&SystemRandom);
+        assert_eq!(id.as_str().len(), LENGTH);
+        assert_eq!(id.as_str().parse::<KeyId>().unwrap(), id);
+        assert_eq!(
+            serde_json::from_str::<KeyId>(&serde_json::to_string(&id).unwrap()).unwrap(),
+            id
+        );
+    }
+
+    #[test]
+    fn one_kind_is_not_taken_for_another() {
+        let key = KeyId::generate(&SystemRandom);
+        assert!(key.as_str().parse::<OrganizationId>().is_err());
+    }
+
+    #[test]
+    fn other_spellings_are_refused() {
+        let id = KeyId::generate(&SystemRandom).to_string();
+        let upper = format!("key_{}", id[4..].to_uppercase());
+        for text in [
+            "",
+            "key_",
+            &id[..29],
+            &format!("{id}a"),
+            &format!(" {id}"),
+            &upper,
+            &format!("key_{}1", &id[4..29]),
+        ] {
+            assert!(text.parse::<KeyId>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Pure types and rules of kagiya: what a key is, what a permission is, who may be in which state.
+//!
+//! Nothing here waits, reads a clock, draws a random number or touches a disk: time and randomness come in as
+//! [`clock::Clock`] and [`random::Random`]. Values are parsed once, at the edge; a value of a type of this floor is valid.
+
+pub mod algorithm;
+pub mod api_key;
+pub mod audit;
+pub mod base32;
+pub mod base62;
+pub mod clock;
+pub mod credential;
+pub mod id;
+pub mod issuer;
+pub mod key_tag;
+pub mod lifecycle;
+pub mod limits;
+pub mod metadata;
+pub mod organization;
+pub mod password;
+pub mod permission;
+pub mod plaintext_key;
+pub mod prefix;
+pub mod provider_name;
+pub mod purpose;
+pub mod random;
+pub mod resource;
+pub mod scope;
+pub mod sealed;
+pub mod secret;
+pub mod text;
