@@ -1,0 +1,53 @@
+//! `[limits]`: how much is taken from one address, and in one body.
+
+use serde::Deserialize;
+
+use super::layers::{Fault, Section};
+
+/// The settings of limits for callers. An address is one IPv4 address or one IPv6 network of 64 bits.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default)]
+pub struct Limits {
+    /// `bad_keys_per_minute`, `KAGIYA_LIMITS_BAD_KEYS_PER_MINUTE`: malformed, forged and unknown keys from one address before
+    /// it is told 429 in place of 401; good keys neither count nor feel it. 1 to 1000000. Default 600.
+    pub bad_keys_per_minute: u32,
+    /// `bad_key_addresses`, `KAGIYA_LIMITS_BAD_KEY_ADDRESSES`: how many addresses are remembered for that, some 100 bytes
+    /// each. 1024 to 10000000. Default 65536.
+    pub bad_key_addresses: u32,
+    /// `revoke_leaked_per_minute`, `KAGIYA_LIMITS_REVOKE_LEAKED_PER_MINUTE`: calls to `/v1/keys/revoke-leaked` from one
+    /// address. 1 to 10000. Default 30.
+    pub revoke_leaked_per_minute: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            bad_keys_per_minute: 600,
+            bad_key_addresses: 65_536,
+            revoke_leaked_per_minute: 30,
+        }
+    }
+}
+
+impl Section for Limits {
+    const TABLE: Option<&'static str> = Some("limits");
+
+    fn settle(self) -> Result<Self, Fault> {
+        Fault::unless_within(
+            "bad_keys_per_minute",
+            self.bad_keys_per_minute,
+            1..=1_000_000,
+        )?;
+        Fault::unless_within(
+            "bad_key_addresses",
+            self.bad_key_addresses,
+            1024..=10_000_000,
+        )?;
+        Fault::unless_within(
+            "revoke_leaked_per_minute",
+            self.revoke_leaked_per_minute,
+            1..=10_000,
+        )?;
+        Ok(self)
+    }
+}
