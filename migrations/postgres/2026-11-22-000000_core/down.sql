@@ -1,0 +1,16 @@
+DROP TABLE key_usage;
+DROP TABLE audit_events;
+DROP TABLE idempotency;
+DROP TABLE idp_operations;
+DROP TABLE builtin_user_permissions;
+DROP TABLE builtin_users;
+DROP TABLE api_key_permissions;
+DROP TABLE credentials;
+DROP TABLE api_keys;
+DROP TABLE permissions;
+DROP TABLE resources;
+DROP TABLE organizations;
+DROP TABLE signing_keys;
+DROP TABLE secrets;
+DROP TABLE key_prefixes;
+DROP TABLE deployment;

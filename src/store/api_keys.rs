@@ -1,0 +1,375 @@
+//! Keys: everything of them but their generations.
+
+use std::collections::HashMap;
+
+use diesel::prelude::*;
+
+use super::schema::{api_key_permissions, api_keys, credentials, key_usage};
+use super::{Connection, Error, Place, Timestamp};
+use crate::domain::api_key::ApiKey;
+use crate::domain::credential::Credential;
+use crate::domain::id::{KeyId, OrganizationId, PermissionId};
+use crate::domain::lifecycle::{CredentialState, KeyLifecycle, KeyStatus};
+use crate::domain::limits::{AllowedCidrs, RateLimit};
+
+/// A key with what its other tables know of it.
+#[derive(Clone, Debug)]
+pub struct StoredKey {
+    /// The key.
+    pub key: ApiKey,
+    /// Its active generation; none while it is pending or after it was revoked.
+    pub active: Option<Credential>,
+    /// Until when an older generation is still taken.
+    pub retiring_until: Option<jiff::Timestamp>,
+    /// When it was last traded, as far as that was written down.
+    pub last_used_at: Option<jiff::Timestamp>,
+}
+
+#[derive(Queryable, Selectable, Insertable, AsChangeset)]
+#[diesel(table_name = api_keys, treat_none_as_null = true)]
+struct Row {
+    id: String,
+    organization_id: String,
+    name: String,
+    provider: String,
+    metadata: String,
+    expires_at: Option<Timestamp>,
+    revoked_at: Option<Timestamp>,
+    disabled_at: Option<Timestamp>,
+    activated_at: Option<Timestamp>,
+    rotated_at: Option<Timestamp>,
+    allowed_cidrs: Option<String>,
+    rate_requests: Option<i32>,
+    rate_per_seconds: Option<i32>,
+    default_resource_id: Option<String>,
+    epoch: i64,
+    created_at: Timestamp,
+}
+
+impl From<&ApiKey> for Row {
+    fn from(key: &ApiKey) -> Self {
+        let cidrs = |cidrs: &AllowedCidrs| super::json(&cidrs.iter().collect::<Vec<_>>());
+        // Both numbers are at most a million.
+        let number = |number: u32| i32::try_from(number).unwrap_or(i32::MAX);
+        Self {
+            id: key.id.to_string(),
+            organization_id: key.organization_id.to_string(),
+            name: key.name.clone(),
+            provider: key.provider.to_string(),
+            metadata: super::json(&key.metadata),
+            expires_at: key.lifecycle.expires_at.map(Timestamp::from),
+            revoked_at: key.lifecycle.revoked_at.map(Timestamp::from),
+            disabled_at: key.lifecycle.disabled_at.map(Timestamp::from),
+            activated_at: key.lifecycle.activated_at.map(Timestamp::from),
+            rotated_at: key.rotated_at.map(Timestamp::from),
+            allowed_cidrs: key.allowed_cidrs.as_ref().map(cidrs),
+            rate_requests: key.rate_limit.map(|limit| number(limit.requests().get())),
+            rate_per_seconds: key
+                .rate_limit
+                .map(|limit| number(limit.per_seconds().get())),
+            default_resource_id: key.default_resource.map(|id| id.to_string()),
+            epoch: key.epoch,
+            created_at: key.lifecycle.created_at.into(),
+        }
+    }
+}
+
+impl TryFrom<Row> for ApiKey {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self, Error> {
+        let default_resource = row.default_resource_id.map(|id| id.parse()).transpose();
+        Ok(Self {
+            id: row
+                .id
+                .parse()
+                .map_err(|error| Error::corrupt("api_keys.id", error))?,
+            organization_id: row
+                .organization_id
+                .parse()
+                .map_err(|error| Error::corrupt("api_keys.organization_id", error))?,
+            name: row.name,
+            provider: row
+                .provider
+                .parse()
+                .map_err(|error| Error::corrupt("api_keys.provider", error))?,
+            metadata: super::parse_json(&row.metadata, "api_keys.metadata")?,
+            lifecycle: KeyLifecycle {
+                created_at: row.created_at.into(),
+                activated_at: row.activated_at.map(Into::into),
+                expires_at: row.expires_at.map(Into::into),
+                disabled_at: row.disabled_at.map(Into::into),
+                revoked_at: row.revoked_at.map(Into::into),
+            },
+            rotated_at: row.rotated_at.map(Into::into),
+            allowed_cidrs: allowed_cidrs(row.allowed_cidrs.as_deref())?,
+            rate_limit: rate_limit(row.rate_requests, row.rate_per_seconds)?,
+            default_resource: default_resource
+                .map_err(|error| Error::corrupt("api_keys.default_resource_id", error))?,
+            permissions: Vec::new(),
+            epoch: row.epoch,
+        })
+    }
+}
+
+/// Reads the column of allowed networks.
+pub(super) fn allowed_cidrs(text: Option<&str>) -> Result<Option<AllowedCidrs>, Error> {
+    text.map(|text| super::parse_json(text, "api_keys.allowed_cidrs"))
+        .transpose()
+}
+
+/// Reads the two columns of a rate limit.
+pub(super) fn rate_limit(
+    requests: Option<i32>,
+    per_seconds: Option<i32>,
+) -> Result<Option<RateLimit>, Error> {
+    let (Some(requests), Some(per_seconds)) = (requests, per_seconds) else {
+        return Ok(None);
+    };
+    let number = |number: i32| u32::try_from(number).unwrap_or(0);
+    RateLimit::new(number(requests), number(per_seconds))
+        .map(Some)
+        .map_err(|error| Error::corrupt("api_keys.rate_requests", error))
+}
+
+/// The key of this id.
+pub fn find(connection: &mut Connection, id: &KeyId) -> Result<Option<StoredKey>, Error> {
+    let rows: Vec<Row> = api_keys::table
+        .find(id.as_str())
+        .select(Row::as_select())
+        .load(connection)?;
+    Ok(with_the_rest(connection, rows)?.pop())
+}
+
+/// What a list of keys is narrowed to.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Keys of this organization.
+    pub organization: Option<OrganizationId>,
+    /// Keys that have this status at the moment beside it.
+    pub status: Option<(KeyStatus, Option<jiff::Timestamp>)>,
+    /// Keys whose name, or whose id, holds this text; upper and lower case of ASCII are the same.
+    pub text: Option<String>,
+}
+
+/// A page of keys, newest first.
+pub fn list(
+    connection: &mut Connection,
+    filter: &Filter,
+    after: Option<&Place>,
+    limit: usize,
+) -> Result<Vec<StoredKey>, Error> {
+    let mut query = api_keys::table
+        .select(Row::as_select())
+        .order((api_keys::created_at.desc(), api_keys::id.desc()))
+        .limit(super::count(limit))
+        .into_boxed();
+    if let Some(organization) = &filter.organization {
+        query = query.filter(api_keys::organization_id.eq(organization.as_str()));
+    }
+    if let Some((status, now)) = filter.status {
+        let now = Timestamp::from(now.unwrap_or_default());
+        let unexpired = api_keys::expires_at
+            .is_null()
+            .or(api_keys::expires_at.gt(now).assume_not_null());
+        let unrevoked = api_keys::revoked_at.is_null();
+        query = match status {
+            KeyStatus::Revoked => query.filter(api_keys::revoked_at.is_not_null()),
+            KeyStatus::Expired => {
+                query.filter(unrevoked.and(api_keys::expires_at.le(now).assume_not_null()))
+            }
+            KeyStatus::Disabled => query.filter(
+                unrevoked
+                    .and(unexpired)
+                    .and(api_keys::disabled_at.is_not_null()),
+            ),
+            KeyStatus::Pending => query.filter(
+                unrevoked
+                    .and(unexpired)
+                    .and(api_keys::disabled_at.is_null())
+                    .and(api_keys::activated_at.is_null()),
+            ),
+            KeyStatus::Active => query.filter(
+                unrevoked
+                    .and(unexpired)
+                    .and(api_keys::disabled_at.is_null())
+                    .and(api_keys::activated_at.is_not_null()),
+            ),
+        };
+    }
+    if let Some(text) = &filter.text {
+        let pattern = format!("%{}%", escape_like(&text.to_ascii_lowercase()));
+        query = query.filter(
+            lower(api_keys::name)
+                .like(pattern.clone())
+                .escape('!')
+                .or(api_keys::id.like(pattern).escape('!')),
+        );
+    }
+    if let Some(Place { at, id }) = after {
+        let at = Timestamp::from(*at);
+        query = query.filter(
+            api_keys::created_at
+                .lt(at)
+                .or(api_keys::created_at.eq(at).and(api_keys::id.lt(id))),
+        );
+    }
+    let rows: Vec<Row> = query.load(connection)?;
+    with_the_rest(connection, rows)
+}
+
+diesel::define_sql_function! {
+    /// Lower case; of SQLite for ASCII alone.
+    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
+}
+
+fn escape_like(text: &str) -> String {
+    text.chars()
+        .flat_map(|letter| {
+            matches!(letter, '!' | '%' | '_')
+                .then_some('!')
+                .into_iter()
+                .chain([letter])
+        })
+        .collect()
+}
+
+fn with_the_rest(connection: &mut Connection, rows: Vec<Row>) -> Result<Vec<StoredKey>, Error> {
+    let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+    let mut permissions: HashMap<String, Vec<PermissionId>> = HashMap::new();
+    let pairs: Vec<(String, String)> = api_key_permissions::table
+        .filter(api_key_permissions::key_id.eq_any(ids.clone()))
+        .order(api_key_permissions::permission_id)
+        .load(connection)?;
+    for (key, permission) in pairs {
+        let permission = permission
+            .parse()
+            .map_err(|error| Error::corrupt("api_key_permissions.permission_id", error))?;
+        permissions.entry(key).or_default().push(permission);
+    }
+    let used: Vec<(String, Timestamp)> = key_usage::table
+        .filter(key_usage::key_id.eq_any(ids.clone()))
+        .select((key_usage::key_id, key_usage::last_used_at))
+        .load(connection)?;
+    let used: HashMap<String, Timestamp> = used.into_iter().collect();
+    let mut active: HashMap<String, Credential> = HashMap::new();
+    let mut retiring: HashMap<String, jiff::Timestamp> = HashMap::new();
+    for generation in super::credentials::of_keys(connection, &ids)? {
+        match generation.state {
+            CredentialState::Retiring { until } => {
+                retiring.insert(generation.key_id.to_string(), until);
+            }
+            _ => {
+                active.insert(generation.key_id.to_string(), generation);
+            }
+        }
+    }
+    let assemble = |row: Row| {
+        let mut key = ApiKey::try_from(row)?;
+        let id = key.id.as_str();
+        key.permissions = permissions.remove(id).unwrap_or_default();
+        Ok(StoredKey {
+            active: active.remove(id),
+            retiring_until: retiring.remove(id),
+            last_used_at: used.get(id).map(|at| (*at).into()),
+            key,
+        })
+    };
+    rows.into_iter().map(assemble).collect()
+}
+
+/// Lets no other transaction change this key until this one ends. To be taken before the key's rows are read for a change: on
+/// PostgreSQL two changes of one key then come one after the other, and always lock in the same order. SQLite has one writer anyway.
+pub fn lock(connection: &mut Connection, id: &KeyId) -> Result<(), Error> {
+    diesel::update(api_keys::table.find(id.as_str()))
+        .set(api_keys::epoch.eq(api_keys::epoch))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Records a new key with its permissions. An organization or permission that is gone is a conflict over a reference.
+pub fn insert(connection: &mut Connection, new: &ApiKey, created_by: &str) -> Result<(), Error> {
+    let row = Row::from(new);
+    let created_at = row.created_at;
+    diesel::insert_into(api_keys::table)
+        .values((
+            row,
+            api_keys::created_by.eq(created_by),
+            api_keys::updated_at.eq(created_at),
+        ))
+        .execute(connection)?;
+    insert_permissions(connection, &new.id, &new.permissions)
+}
+
+/// Writes a changed key back, its permissions excepted; its epoch counts up. `false` if it changed or went since it was read.
+pub fn update(
+    connection: &mut Connection,
+    changed: &ApiKey,
+    now: jiff::Timestamp,
+) -> Result<bool, Error> {
+    let row = Row {
+        epoch: changed.epoch + 1,
+        ..Row::from(changed)
+    };
+    let target = api_keys::table
+        .find(changed.id.as_str())
+        .filter(api_keys::epoch.eq(changed.epoch));
+    let rows = diesel::update(target)
+        .set((row, api_keys::updated_at.eq(Timestamp::from(now))))
+        .execute(connection)?;
+    Ok(rows == 1)
+}
+
+/// Replaces what a key may do.
+pub fn set_permissions(
+    connection: &mut Connection,
+    key: &KeyId,
+    permissions: &[PermissionId],
+) -> Result<(), Error> {
+    diesel::delete(api_key_permissions::table.filter(api_key_permissions::key_id.eq(key.as_str())))
+        .execute(connection)?;
+    insert_permissions(connection, key, permissions)
+}
+
+fn insert_permissions(
+    connection: &mut Connection,
+    key: &KeyId,
+    permissions: &[PermissionId],
+) -> Result<(), Error> {
+    // One statement a row: a key has few, and a prepared statement beats a batch whose text depends on their number.
+    for permission in permissions {
+        diesel::insert_into(api_key_permissions::table)
+            .values((
+                api_key_permissions::key_id.eq(key.as_str()),
+                api_key_permissions::permission_id.eq(permission.as_str()),
+            ))
+            .execute(connection)?;
+    }
+    Ok(())
+}
+
+/// Throws a key away that was shown to nobody, with its generations.
+pub fn delete_pending(connection: &mut Connection, id: &KeyId) -> Result<(), Error> {
+    let pending = api_keys::table
+        .find(id.as_str())
+        .filter(api_keys::activated_at.is_null());
+    let of_pending =
+        credentials::table.filter(credentials::key_id.eq_any(pending.select(api_keys::id)));
+    diesel::delete(of_pending).execute(connection)?;
+    diesel::delete(pending).execute(connection)?;
+    Ok(())
+}
+
+/// Throws away every record of an organization's keys; all of them are revoked.
+pub fn delete_of_organization(
+    connection: &mut Connection,
+    organization: &OrganizationId,
+) -> Result<(), Error> {
+    let keys = api_keys::table.filter(api_keys::organization_id.eq(organization.as_str()));
+    diesel::delete(
+        credentials::table.filter(credentials::key_id.eq_any(keys.select(api_keys::id))),
+    )
+    .execute(connection)?;
+    diesel::delete(keys).execute(connection)?;
+    Ok(())
+}

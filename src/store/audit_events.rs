@@ -1,0 +1,125 @@
+//! The audit trail. Rows are added, in the transaction of what they tell of, and never changed.
+
+use diesel::prelude::*;
+
+use super::schema::audit_events;
+use super::{Connection, Error, Place, Timestamp};
+use crate::domain::audit::{AuditEvent, Origin};
+use crate::domain::id::OrganizationId;
+
+#[derive(Queryable, Insertable)]
+#[diesel(table_name = audit_events)]
+struct Row {
+    id: String,
+    at: Timestamp,
+    actor: String,
+    action: String,
+    subject: String,
+    organization_id: Option<String>,
+    address: Option<String>,
+    request_id: Option<String>,
+    details: String,
+}
+
+impl TryFrom<Row> for AuditEvent {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self, Error> {
+        let organization = row.organization_id.map(|id| id.parse()).transpose();
+        let address = row.address.map(|address| address.parse()).transpose();
+        Ok(Self {
+            id: row
+                .id
+                .parse()
+                .map_err(|error| Error::corrupt("audit_events.id", error))?,
+            at: row.at.into(),
+            origin: Origin {
+                actor: row.actor,
+                address: address.map_err(|error| Error::corrupt("audit_events.address", error))?,
+                request_id: row.request_id,
+            },
+            action: row.action,
+            subject: row.subject,
+            organization_id: organization
+                .map_err(|error| Error::corrupt("audit_events.organization_id", error))?,
+            details: super::parse_json(&row.details, "audit_events.details")?,
+        })
+    }
+}
+
+/// Adds a row.
+pub fn append(connection: &mut Connection, event: &AuditEvent) -> Result<(), Error> {
+    let row = Row {
+        id: event.id.to_string(),
+        at: event.at.into(),
+        actor: event.origin.actor.clone(),
+        action: event.action.clone(),
+        subject: event.subject.clone(),
+        organization_id: event.organization_id.map(|id| id.to_string()),
+        address: event.origin.address.map(|address| address.to_string()),
+        request_id: event.origin.request_id.clone(),
+        details: event.details.to_string(),
+    };
+    diesel::insert_into(audit_events::table)
+        .values(row)
+        .execute(connection)?;
+    Ok(())
+}
+
+/// What a list of events is narrowed to.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Events that concern this organization.
+    pub organization: Option<OrganizationId>,
+    /// Events that this subject caused.
+    pub actor: Option<String>,
+    /// Events about this id.
+    pub subject: Option<String>,
+    /// Events of this kind.
+    pub action: Option<String>,
+    /// From this moment on, inclusive.
+    pub since: Option<jiff::Timestamp>,
+    /// Up to this moment, exclusive.
+    pub until: Option<jiff::Timestamp>,
+}
+
+/// A page of events, newest first.
+pub fn list(
+    connection: &mut Connection,
+    filter: &Filter,
+    after: Option<&Place>,
+    limit: usize,
+) -> Result<Vec<AuditEvent>, Error> {
+    let mut query = audit_events::table
+        .order((audit_events::at.desc(), audit_events::id.desc()))
+        .limit(super::count(limit))
+        .into_boxed();
+    if let Some(organization) = &filter.organization {
+        query = query.filter(audit_events::organization_id.eq(organization.as_str()));
+    }
+    if let Some(actor) = &filter.actor {
+        query = query.filter(audit_events::actor.eq(actor));
+    }
+    if let Some(subject) = &filter.subject {
+        query = query.filter(audit_events::subject.eq(subject));
+    }
+    if let Some(action) = &filter.action {
+        query = query.filter(audit_events::action.eq(action));
+    }
+    if let Some(since) = filter.since {
+        query = query.filter(audit_events::at.ge(Timestamp::from(since)));
+    }
+    if let Some(until) = filter.until {
+        query = query.filter(audit_events::at.lt(Timestamp::from(until)));
+    }
+    if let Some(Place { at, id }) = after {
+        let at = Timestamp::from(*at);
+        query = query.filter(
+            audit_events::at
+                .lt(at)
+                .or(audit_events::at.eq(at).and(audit_events::id.lt(id))),
+        );
+    }
+    let rows: Vec<Row> = query.load(connection)?;
+    rows.into_iter().map(AuditEvent::try_from).collect()
+}

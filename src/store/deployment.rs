@@ -1,0 +1,103 @@
+//! The one row of the deployment: its id, its issuer, and the check value of its root secret; and the prefixes of its keys.
+
+use diesel::prelude::*;
+
+use super::schema::{deployment, key_prefixes};
+use super::{Connection, Error, Timestamp};
+use crate::domain::id::DeploymentId;
+use crate::domain::prefix::KeyPrefix;
+
+/// What makes this deployment this one.
+#[derive(Clone, Debug)]
+pub struct Deployment {
+    /// Its id: every user that it makes at a provider carries it.
+    pub id: DeploymentId,
+    /// The `iss` of its tokens.
+    pub issuer: String,
+    /// What its root secret must answer to.
+    pub root_check: Vec<u8>,
+    /// Since when it exists.
+    pub created_at: jiff::Timestamp,
+}
+
+/// The deployment, if the database holds one already.
+pub fn find(connection: &mut Connection) -> Result<Option<Deployment>, Error> {
+    type Row = (String, String, Vec<u8>, Timestamp);
+    let columns = (
+        deployment::id,
+        deployment::issuer,
+        deployment::root_check,
+        deployment::created_at,
+    );
+    let row: Option<Row> = deployment::table
+        .select(columns)
+        .first(connection)
+        .optional()?;
+    let parse = |(id, issuer, root_check, created_at): Row| {
+        let id = id
+            .parse()
+            .map_err(|error| Error::corrupt("deployment.id", error))?;
+        Ok(Deployment {
+            id,
+            issuer,
+            root_check,
+            created_at: created_at.into(),
+        })
+    };
+    row.map(parse).transpose()
+}
+
+/// Records the deployment at its first start.
+pub fn insert(connection: &mut Connection, new: &Deployment) -> Result<(), Error> {
+    diesel::insert_into(deployment::table)
+        .values((
+            deployment::id.eq(new.id.as_str()),
+            deployment::issuer.eq(&new.issuer),
+            deployment::root_check.eq(&new.root_check),
+            deployment::epoch.eq(0),
+            deployment::created_at.eq(Timestamp::from(new.created_at)),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Records another issuer, which the operator accepted.
+pub fn set_issuer(connection: &mut Connection, issuer: &str) -> Result<(), Error> {
+    diesel::update(deployment::table)
+        .set(deployment::issuer.eq(issuer))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Records that keys are made with this prefix from now on; knowing it already is fine. All that keys were ever made with.
+pub fn use_prefix(
+    connection: &mut Connection,
+    prefix: &KeyPrefix,
+    now: jiff::Timestamp,
+) -> Result<Vec<KeyPrefix>, Error> {
+    let known: Vec<String> = key_prefixes::table
+        .select(key_prefixes::prefix)
+        .load(connection)?;
+    if !known.iter().any(|known| known == prefix.as_str()) {
+        diesel::insert_into(key_prefixes::table)
+            .values((
+                key_prefixes::prefix.eq(prefix.as_str()),
+                key_prefixes::created_at.eq(Timestamp::from(now)),
+            ))
+            .execute(connection)?;
+    }
+    known
+        .into_iter()
+        .map(|text| {
+            text.parse()
+                .map_err(|error| Error::corrupt("key_prefixes.prefix", error))
+        })
+        .collect()
+}
+
+/// How many changes that can alter an answer there have been.
+pub fn epoch(connection: &mut Connection) -> Result<i64, Error> {
+    Ok(deployment::table
+        .select(deployment::epoch)
+        .first(connection)?)
+}

@@ -1,0 +1,203 @@
+//! What a presented key is judged by, in one indexed read: its generation, its key, its organization and its permissions.
+
+use diesel::prelude::*;
+
+use super::connection::each;
+use super::schema::{api_key_permissions, api_keys, credentials, organizations};
+use super::{Connection, Error, Timestamp};
+use crate::domain::credential::ProviderRights;
+use crate::domain::id::{CredentialId, KeyId, OrganizationId, PermissionId, ResourceId};
+use crate::domain::lifecycle::{CredentialState, KeyLifecycle};
+use crate::domain::limits::{AllowedCidrs, RateLimit};
+use crate::domain::metadata::Metadata;
+use crate::domain::password::PasswordDigest;
+use crate::domain::plaintext_key::UserName;
+use crate::domain::provider_name::ProviderName;
+
+/// A generation with all that decides what it may do.
+#[derive(Clone, Debug)]
+pub struct Presented {
+    /// The generation.
+    pub credential_id: CredentialId,
+    /// What its password must answer to.
+    pub password_digest: PasswordDigest,
+    /// Which digest secret made the digest.
+    pub digest_generation: i32,
+    /// Which provider secret made its password at the provider.
+    pub provider_generation: i32,
+    /// The generation's state.
+    pub state: CredentialState,
+    /// What the provider granted when it was last asked.
+    pub provider_rights: Option<ProviderRights>,
+    /// The key.
+    pub key_id: KeyId,
+    /// Its tenant.
+    pub organization_id: OrganizationId,
+    /// Whether the tenant's keys are paused.
+    pub organization_disabled: bool,
+    /// Where its user is.
+    pub provider: ProviderName,
+    /// Its metadata.
+    pub metadata: Metadata,
+    /// Its moments.
+    pub lifecycle: KeyLifecycle,
+    /// From where it may come.
+    pub allowed_cidrs: Option<AllowedCidrs>,
+    /// How often.
+    pub rate_limit: Option<RateLimit>,
+    /// The resource meant when none is named.
+    pub default_resource: Option<ResourceId>,
+    /// What it may do, sorted.
+    pub permissions: Vec<PermissionId>,
+}
+
+#[derive(Queryable)]
+struct Row {
+    credential: CredentialColumns,
+    key: KeyColumns,
+    organization_disabled_at: Option<Timestamp>,
+    permission_id: Option<String>,
+}
+
+#[derive(Queryable)]
+struct CredentialColumns {
+    id: String,
+    password_digest: Vec<u8>,
+    digest_generation: i32,
+    provider_generation: i32,
+    state: String,
+    retires_at: Option<Timestamp>,
+    ended_at: Option<Timestamp>,
+    end_reason: Option<String>,
+    provider_rights: Option<String>,
+    provider_rights_at: Option<Timestamp>,
+}
+
+#[derive(Queryable)]
+struct KeyColumns {
+    id: String,
+    organization_id: String,
+    provider: String,
+    metadata: String,
+    expires_at: Option<Timestamp>,
+    revoked_at: Option<Timestamp>,
+    disabled_at: Option<Timestamp>,
+    activated_at: Option<Timestamp>,
+    created_at: Timestamp,
+    allowed_cidrs: Option<String>,
+    rate_requests: Option<i32>,
+    rate_per_seconds: Option<i32>,
+    default_resource_id: Option<String>,
+}
+
+/// The generation of this user name and all around it. One statement: a row for each permission, at least one.
+pub fn find(connection: &mut Connection, name: &UserName) -> Result<Option<Presented>, Error> {
+    let statement = credentials::table
+        .inner_join(api_keys::table.inner_join(organizations::table))
+        .left_join(
+            api_key_permissions::table.on(api_key_permissions::key_id.eq(credentials::key_id)),
+        )
+        .filter(credentials::user_name.eq(name.as_str()))
+        .select((
+            (
+                credentials::id,
+                credentials::password_digest,
+                credentials::digest_generation,
+                credentials::provider_generation,
+                credentials::state,
+                credentials::retires_at,
+                credentials::ended_at,
+                credentials::end_reason,
+                credentials::provider_rights,
+                credentials::provider_rights_at,
+            ),
+            (
+                api_keys::id,
+                api_keys::organization_id,
+                api_keys::provider,
+                api_keys::metadata,
+                api_keys::expires_at,
+                api_keys::revoked_at,
+                api_keys::disabled_at,
+                api_keys::activated_at,
+                api_keys::created_at,
+                api_keys::allowed_cidrs,
+                api_keys::rate_requests,
+                api_keys::rate_per_seconds,
+                api_keys::default_resource_id,
+            ),
+            organizations::disabled_at,
+            api_key_permissions::permission_id.nullable(),
+        ));
+    // On the connection inside: there diesel knows the statement by its type, and need not write its text to find it prepared.
+    let rows: Vec<Row> = each!(connection, |inner| statement.load(inner))?;
+    let mut permissions = rows
+        .iter()
+        .filter_map(|row| row.permission_id.as_deref())
+        .map(|id| {
+            id.parse()
+                .map_err(|error| Error::corrupt("api_key_permissions.permission_id", error))
+        })
+        .collect::<Result<Vec<PermissionId>, Error>>()?;
+    permissions.sort_unstable();
+    rows.into_iter()
+        .next()
+        .map(|row| assemble(row, permissions))
+        .transpose()
+}
+
+fn assemble(row: Row, permissions: Vec<PermissionId>) -> Result<Presented, Error> {
+    let Row {
+        credential, key, ..
+    } = row;
+    let default_resource = key.default_resource_id.map(|id| id.parse()).transpose();
+    Ok(Presented {
+        credential_id: credential
+            .id
+            .parse()
+            .map_err(|error| Error::corrupt("credentials.id", error))?,
+        password_digest: super::credentials::password_digest(&credential.password_digest)?,
+        digest_generation: credential.digest_generation,
+        provider_generation: credential.provider_generation,
+        state: super::credentials::state(
+            &credential.state,
+            credential.retires_at,
+            credential.ended_at,
+            credential.end_reason.as_deref(),
+        )?,
+        provider_rights: super::credentials::provider_rights(
+            credential.provider_rights.as_deref(),
+            credential.provider_rights_at,
+        )?,
+        key_id: key
+            .id
+            .parse()
+            .map_err(|error| Error::corrupt("api_keys.id", error))?,
+        organization_id: key
+            .organization_id
+            .parse()
+            .map_err(|error| Error::corrupt("api_keys.organization_id", error))?,
+        organization_disabled: row.organization_disabled_at.is_some(),
+        provider: key
+            .provider
+            .parse()
+            .map_err(|error| Error::corrupt("api_keys.provider", error))?,
+        metadata: if key.metadata == "{}" {
+            Metadata::default()
+        } else {
+            super::parse_json(&key.metadata, "api_keys.metadata")?
+        },
+        lifecycle: KeyLifecycle {
+            created_at: key.created_at.into(),
+            activated_at: key.activated_at.map(Into::into),
+            expires_at: key.expires_at.map(Into::into),
+            disabled_at: key.disabled_at.map(Into::into),
+            revoked_at: key.revoked_at.map(Into::into),
+        },
+        allowed_cidrs: super::api_keys::allowed_cidrs(key.allowed_cidrs.as_deref())?,
+        rate_limit: super::api_keys::rate_limit(key.rate_requests, key.rate_per_seconds)?,
+        default_resource: default_resource
+            .map_err(|error| Error::corrupt("api_keys.default_resource_id", error))?,
+        permissions,
+    })
+}

@@ -1,0 +1,241 @@
+//! The tables as diesel sees them: one description for both databases.
+//!
+//! Written by hand: `diesel print-schema` reads every INTEGER of SQLite as 32 bits. A test holds it against what the migrations
+//! make on both. Times are `BigInt` microseconds ([`super::Timestamp`]), JSON is `Text`.
+
+use diesel::{allow_tables_to_appear_in_same_query, joinable, table};
+
+table! {
+    deployment (id) {
+        id -> Text,
+        issuer -> Text,
+        root_check -> Binary,
+        epoch -> BigInt,
+        created_at -> BigInt,
+    }
+}
+
+table! {
+    key_prefixes (prefix) {
+        prefix -> Text,
+        created_at -> BigInt,
+    }
+}
+
+table! {
+    secrets (purpose, generation) {
+        purpose -> Text,
+        generation -> Integer,
+        state -> Text,
+        sealed -> Binary,
+        created_at -> BigInt,
+        changed_at -> BigInt,
+    }
+}
+
+table! {
+    signing_keys (kid) {
+        kid -> Text,
+        alg -> Text,
+        state -> Text,
+        public_jwk -> Text,
+        sealed -> Binary,
+        created_at -> BigInt,
+        activated_at -> Nullable<BigInt>,
+        retired_at -> Nullable<BigInt>,
+        remove_at -> Nullable<BigInt>,
+    }
+}
+
+table! {
+    organizations (id) {
+        id -> Text,
+        name -> Text,
+        slug -> Nullable<Text>,
+        metadata -> Text,
+        disabled_at -> Nullable<BigInt>,
+        version -> BigInt,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+table! {
+    resources (id) {
+        id -> Text,
+        identifier -> Text,
+        name -> Nullable<Text>,
+        token_lifetime -> Integer,
+        signing_alg -> Text,
+        metadata_claims -> Text,
+        reserved -> Bool,
+        version -> BigInt,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+table! {
+    permissions (id) {
+        id -> Text,
+        resource_id -> Text,
+        name -> Text,
+        description -> Nullable<Text>,
+        created_at -> BigInt,
+    }
+}
+
+table! {
+    api_keys (id) {
+        id -> Text,
+        organization_id -> Text,
+        name -> Text,
+        provider -> Text,
+        metadata -> Text,
+        expires_at -> Nullable<BigInt>,
+        revoked_at -> Nullable<BigInt>,
+        disabled_at -> Nullable<BigInt>,
+        activated_at -> Nullable<BigInt>,
+        rotated_at -> Nullable<BigInt>,
+        allowed_cidrs -> Nullable<Text>,
+        rate_requests -> Nullable<Integer>,
+        rate_per_seconds -> Nullable<Integer>,
+        default_resource_id -> Nullable<Text>,
+        epoch -> BigInt,
+        created_by -> Text,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+table! {
+    credentials (id) {
+        id -> Text,
+        key_id -> Text,
+        user_name -> Text,
+        hint -> Text,
+        password_digest -> Binary,
+        digest_generation -> Integer,
+        tag_generation -> Integer,
+        provider_generation -> Integer,
+        idp_subject -> Nullable<Text>,
+        state -> Text,
+        retires_at -> Nullable<BigInt>,
+        created_at -> BigInt,
+        activated_at -> Nullable<BigInt>,
+        ended_at -> Nullable<BigInt>,
+        end_reason -> Nullable<Text>,
+        provider_rights -> Nullable<Text>,
+        provider_rights_at -> Nullable<BigInt>,
+    }
+}
+
+table! {
+    api_key_permissions (key_id, permission_id) {
+        key_id -> Text,
+        permission_id -> Text,
+    }
+}
+
+table! {
+    builtin_users (user_name) {
+        user_name -> Text,
+        subject -> Text,
+        password_digest -> Binary,
+        attributes -> Text,
+        disabled_at -> Nullable<BigInt>,
+        created_at -> BigInt,
+    }
+}
+
+table! {
+    builtin_user_permissions (user_name, resource, scope) {
+        user_name -> Text,
+        resource -> Text,
+        scope -> Text,
+    }
+}
+
+table! {
+    idp_operations (id) {
+        id -> Text,
+        provider -> Text,
+        kind -> Text,
+        key_id -> Text,
+        credential_id -> Text,
+        user_name -> Text,
+        attempts -> Integer,
+        next_try_at -> BigInt,
+        claim -> BigInt,
+        claimed_at -> Nullable<BigInt>,
+        created_at -> BigInt,
+        done_at -> Nullable<BigInt>,
+        last_error -> Nullable<Text>,
+    }
+}
+
+table! {
+    idempotency (id) {
+        id -> Binary,
+        caller -> Text,
+        body_digest -> Binary,
+        state -> Text,
+        status -> Nullable<Integer>,
+        sealed_answer -> Nullable<Binary>,
+        credential_id -> Nullable<Text>,
+        node -> Text,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+    }
+}
+
+table! {
+    audit_events (id) {
+        id -> Text,
+        at -> BigInt,
+        actor -> Text,
+        action -> Text,
+        subject -> Text,
+        organization_id -> Nullable<Text>,
+        address -> Nullable<Text>,
+        request_id -> Nullable<Text>,
+        details -> Text,
+    }
+}
+
+table! {
+    key_usage (key_id) {
+        key_id -> Text,
+        last_used_at -> BigInt,
+        exchanges -> BigInt,
+        refusals -> BigInt,
+    }
+}
+
+joinable!(permissions -> resources (resource_id));
+joinable!(api_keys -> organizations (organization_id));
+joinable!(api_keys -> resources (default_resource_id));
+joinable!(credentials -> api_keys (key_id));
+joinable!(api_key_permissions -> api_keys (key_id));
+joinable!(api_key_permissions -> permissions (permission_id));
+joinable!(builtin_user_permissions -> builtin_users (user_name));
+joinable!(key_usage -> api_keys (key_id));
+
+allow_tables_to_appear_in_same_query!(
+    deployment,
+    key_prefixes,
+    secrets,
+    signing_keys,
+    organizations,
+    resources,
+    permissions,
+    api_keys,
+    credentials,
+    api_key_permissions,
+    builtin_users,
+    builtin_user_permissions,
+    idp_operations,
+    idempotency,
+    audit_events,
+    key_usage,
+);

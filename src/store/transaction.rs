@@ -1,0 +1,156 @@
+//! A write under way: the connection inside its transaction, and what the transaction changes for those who remember rows.
+
+use std::ops::{Deref, DerefMut};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{PoisonError, RwLock};
+
+use diesel::prelude::*;
+
+use super::Connection;
+use super::connection::{begin, commit, roll_back, roll_back_nested};
+use super::error::{Error, Reason};
+use super::schema::deployment;
+use crate::domain::id::{KeyId, OrganizationId};
+
+/// Something that a memory of rows must forget.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A key, its generations or its permissions.
+    Key {
+        /// The key.
+        key: KeyId,
+        /// The user names of the generations that are concerned, under which they are remembered.
+        user_names: Vec<String>,
+    },
+    /// An organization and with it every key that belongs to it.
+    Organization(OrganizationId),
+    /// Resources or permissions.
+    Catalogue,
+    /// The purpose secrets.
+    Secrets,
+    /// The signing keys.
+    SigningKeys,
+}
+
+/// The connection inside a write transaction. All of it is kept or none.
+pub struct Transaction<'a> {
+    connection: &'a mut Connection,
+    changes: Vec<Change>,
+}
+
+impl Transaction<'_> {
+    /// Notes what this transaction changes. If it is kept, the epoch of the deployment goes up in it by one, and the subscribers
+    /// hear of the change once it is durable, before the writer has its answer.
+    pub fn changed(&mut self, change: Change) {
+        self.changes.push(change);
+    }
+
+    /// The last statement of a transaction that is to be kept: counts the epoch up if anything changed.
+    ///
+    /// Last and not at the first change, because on PostgreSQL the row stays locked from here to the end of the transaction.
+    fn finish(self) -> Result<Vec<Change>, Error> {
+        if self.changes.is_empty() {
+            return Ok(self.changes);
+        }
+        let rows = diesel::update(deployment::table)
+            .set(deployment::epoch.eq(deployment::epoch + 1))
+            .execute(self.connection)?;
+        if rows == 0 {
+            return Err(Reason::NoDeployment.into());
+        }
+        Ok(self.changes)
+    }
+}
+
+impl Deref for Transaction<'_> {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        self.connection
+    }
+}
+
+impl DerefMut for Transaction<'_> {
+    fn deref_mut(&mut self) -> &mut Connection {
+        self.connection
+    }
+}
+
+/// Runs `code` and the last statement of its transaction. Neither begins nor ends it.
+pub(super) fn run<T, E>(
+    connection: &mut Connection,
+    code: impl FnOnce(&mut Transaction<'_>) -> Result<T, E>,
+) -> Result<(T, Vec<Change>), E>
+where
+    E: From<Error>,
+{
+    guarded(|| {
+        let mut transaction = Transaction {
+            connection,
+            changes: Vec::new(),
+        };
+        let value = code(&mut transaction)?;
+        let changes = transaction.finish()?;
+        Ok((value, changes))
+    })
+}
+
+/// Runs `code` in a transaction of its own. What it noted is put into `changes` before the commit: where the commit fails nobody knows
+/// whether it stands, and what may have changed is forgotten all the same.
+pub(super) fn run_alone<T, E>(
+    connection: &mut Connection,
+    changes: &mut Vec<Change>,
+    code: impl FnOnce(&mut Transaction<'_>) -> Result<T, E>,
+) -> Result<T, E>
+where
+    E: From<Error>,
+{
+    begin(connection)?;
+    match run(connection, code) {
+        Ok((value, noted)) => {
+            *changes = noted;
+            roll_back_nested(connection)?;
+            commit(connection)?;
+            Ok(value)
+        }
+        Err(error) => {
+            roll_back(connection);
+            Err(error)
+        }
+    }
+}
+
+/// Runs the code of a caller inside the store; if it panics, that is a defect of this call and of nothing else.
+pub(super) fn guarded<T, E: From<Error>>(code: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    // What a caller left half done is rolled back, or thrown away with its connection.
+    catch_unwind(AssertUnwindSafe(code))
+        .unwrap_or_else(|_| Err(Error::from(Reason::Panicked).into()))
+}
+
+type Subscriber = Box<dyn Fn(&[Change]) + Send + Sync>;
+
+/// Those who hear of changes.
+#[derive(Default)]
+pub(super) struct Subscribers(RwLock<Vec<Subscriber>>);
+
+impl Subscribers {
+    pub(super) fn add(&self, subscriber: Subscriber) {
+        self.0
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(subscriber);
+    }
+
+    /// Tells everyone, one after the other, on this thread.
+    pub(super) fn publish(&self, changes: &[Change]) {
+        if changes.is_empty() {
+            return;
+        }
+        for subscriber in &*self.0.read().unwrap_or_else(PoisonError::into_inner) {
+            // The change is durable and the others must hear of it, whatever becomes of one subscriber.
+            if catch_unwind(AssertUnwindSafe(|| subscriber(changes))).is_err() {
+                tracing::error!("a subscriber to changes of the store panicked");
+            }
+        }
+    }
+}
