@@ -1,0 +1,155 @@
+//! The built-in identity provider: machine users in kagiya's own database, nothing else to run.
+//!
+//! It keeps of a password a plain BLAKE3 digest: the password is 256 random bits derived by a secret of ours, so nothing slower is
+//! called for. Nobody but kagiya changes its users, so what our record grants is what it grants.
+
+use std::sync::Arc;
+
+use subtle::ConstantTimeEq;
+
+use super::{Answer, Error, IdentityProvider, NewUser, Rights, RightsAge};
+use crate::domain::clock::Clock;
+use crate::domain::permission::Permissions;
+use crate::domain::plaintext_key::UserName;
+use crate::domain::provider_name::ProviderName;
+use crate::domain::secret::SecretText;
+use crate::store::builtin_users::{self, BuiltinUser};
+use crate::store::{self, Store};
+
+const DIGEST_CONTEXT: &str =
+    "kagiya 2026-11 built-in identity provider: digest of a machine user's password";
+
+/// The provider.
+pub struct Builtin {
+    name: ProviderName,
+    store: Store,
+    clock: Arc<dyn Clock>,
+}
+
+impl Builtin {
+    /// The provider over this store, under the name that it always has.
+    pub fn new(name: ProviderName, store: Store, clock: Arc<dyn Clock>) -> Self {
+        Self { name, store, clock }
+    }
+}
+
+impl IdentityProvider for Builtin {
+    fn name(&self) -> &ProviderName {
+        &self.name
+    }
+
+    fn rights_age(&self) -> RightsAge {
+        RightsAge::UntilChanged
+    }
+
+    fn create<'a>(&'a self, user: &'a NewUser) -> Answer<'a, String> {
+        Box::pin(async move {
+            let now = self.clock.now();
+            let permissions = user.permissions.clone();
+            let new = BuiltinUser {
+                user_name: login(&user.user_name),
+                subject: login(&user.user_name),
+                password_digest: digest(&user.password).to_vec(),
+                attributes: serde_json::to_string(&user.attributes).map_err(Error::unavailable)?,
+                disabled: false,
+            };
+            let subject = new.subject.clone();
+            let made = self.store.write(move |tx| {
+                // Made before by a call whose answer was lost: from scratch, so that it is as asked.
+                builtin_users::delete(tx, &new.user_name)?;
+                builtin_users::insert(tx, &new, now)?;
+                builtin_users::set_permissions(tx, &new.user_name, &permissions)
+            });
+            made.await.map_err(Error::from)?;
+            Ok(subject)
+        })
+    }
+
+    fn set_permissions<'a>(
+        &'a self,
+        user_name: &'a UserName,
+        permissions: &'a Permissions,
+    ) -> Answer<'a, ()> {
+        let (login, permissions) = (login(user_name), permissions.clone());
+        Box::pin(async move {
+            let found = self.store.write(move |tx| {
+                let found = builtin_users::lock(tx, &login)?;
+                if found {
+                    builtin_users::set_permissions(tx, &login, &permissions)?;
+                }
+                Ok::<_, store::Error>(found)
+            });
+            if found.await? {
+                Ok(())
+            } else {
+                Err(Error::NoSuchUser)
+            }
+        })
+    }
+
+    fn authenticate<'a>(
+        &'a self,
+        user_name: &'a UserName,
+        password: &'a SecretText,
+    ) -> Answer<'a, Rights> {
+        let login = login(user_name);
+        let presented = digest(password);
+        Box::pin(async move {
+            let found = self.store.read(move |connection| {
+                let user = builtin_users::find(connection, &login)?;
+                let permissions = builtin_users::permissions(connection, &login)?;
+                Ok::<_, store::Error>(user.map(|user| (user, permissions)))
+            });
+            let (user, permissions) = found.await?.ok_or(Error::NoSuchUser)?;
+            if !bool::from(user.password_digest.ct_eq(&presented)) {
+                return Err(Error::Refused {
+                    reason: "wrong password".to_owned(),
+                });
+            }
+            if user.disabled {
+                Err(Error::Disabled)
+            } else {
+                Ok(Rights::Granted(permissions))
+            }
+        })
+    }
+
+    fn disable<'a>(&'a self, user_name: &'a UserName) -> Answer<'a, ()> {
+        let (login, now) = (login(user_name), self.clock.now());
+        Box::pin(async move {
+            self.store
+                .write(move |tx| builtin_users::set_disabled(tx, &login, Some(now)))
+                .await?;
+            Ok(())
+        })
+    }
+
+    fn delete<'a>(&'a self, user_name: &'a UserName) -> Answer<'a, ()> {
+        let login = login(user_name);
+        Box::pin(async move {
+            self.store
+                .write(move |tx| builtin_users::delete(tx, &login))
+                .await?;
+            Ok(())
+        })
+    }
+
+    fn health(&self) -> Answer<'_, ()> {
+        Box::pin(async move { Ok(self.store.ping().await?) })
+    }
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        Self::unavailable(error)
+    }
+}
+
+/// The name of a generation's user at any provider.
+fn login(user_name: &UserName) -> String {
+    format!("k_{user_name}")
+}
+
+fn digest(password: &SecretText) -> [u8; 32] {
+    blake3::derive_key(DIGEST_CONTEXT, password.expose().as_bytes())
+}
