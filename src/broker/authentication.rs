@@ -1,0 +1,376 @@
+//! Who presents a key: spelling, tag, password, state, in that order, and nothing dearer before what is cheaper.
+//!
+//! A malformed or forged key costs one MAC and no I/O. A known key costs no I/O either; an unknown name one indexed read. Only who
+//! passed both proofs, tag and digest, learns why his key is refused.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+use jiff::Timestamp;
+use thiserror::Error as ThisError;
+
+use super::Broker;
+use super::rate::RateLimitState;
+use super::record::{self, Record, Stopped, Surroundings};
+use super::secrets::PurposeSecrets;
+use crate::domain::key_tag::KeyTagError;
+use crate::domain::plaintext_key::{UnverifiedKey, UserName};
+use crate::idp::{self, Rights, RightsAge};
+use crate::store;
+use crate::store::presented::{self, Presented};
+use crate::telemetry::metrics::Refusal as Reason;
+
+/// Why a presented key gets no token.
+#[derive(Debug, ThisError)]
+pub enum Refusal {
+    /// Not a key's spelling.
+    #[error("malformed key")]
+    Malformed,
+    /// The tag is not ours.
+    #[error("forged key")]
+    Forged,
+    /// No such generation, or another password.
+    #[error("unknown key")]
+    Unknown,
+    /// The key is proven and stopped.
+    #[error("the key is stopped: {0:?}")]
+    Stopped(Stopped),
+    /// From outside the networks that the key allows.
+    #[error("the key is not allowed from this address")]
+    AddressNotAllowed,
+    /// Beyond the key's own limit.
+    #[error("the key's rate limit is used up")]
+    RateLimited(RateLimitState),
+    /// No resource of that name for this key, or none named where it has several; those that it can have.
+    #[error("no such target for this key")]
+    InvalidTarget {
+        /// The identifiers that it can name.
+        possible: Vec<String>,
+    },
+    /// A scope that it does not hold there, or not a list of scopes.
+    #[error("a scope that is asked for is not held")]
+    InvalidScope,
+    /// The database did not answer.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The identity provider did not answer, or refuses what we hold to be right.
+    #[error(transparent)]
+    Provider(Arc<idp::Error>),
+    /// Nothing signs here: a defect of the set-up.
+    #[error("no signing key: {0}")]
+    NoSigningKey(String),
+}
+
+impl Refusal {
+    /// Its label in the metrics.
+    pub(super) fn reason(&self) -> Reason {
+        match self {
+            Self::Malformed => Reason::Malformed,
+            Self::Forged => Reason::Forged,
+            Self::Unknown => Reason::Unknown,
+            Self::Stopped(Stopped::Revoked) => Reason::ApiKeyRevoked,
+            Self::Stopped(Stopped::Rotated) => Reason::ApiKeyRotated,
+            Self::Stopped(Stopped::Expired) => Reason::ApiKeyExpired,
+            Self::Stopped(Stopped::Disabled) => Reason::ApiKeyDisabled,
+            Self::AddressNotAllowed => Reason::AddressNotAllowed,
+            Self::RateLimited(_) => Reason::RateLimited,
+            Self::InvalidTarget { .. } => Reason::InvalidTarget,
+            Self::InvalidScope => Reason::InvalidScope,
+            Self::Store(_) | Self::Provider(_) | Self::NoSigningKey(_) => Reason::Unavailable,
+        }
+    }
+}
+
+/// A sign-in under way, whose answer everybody who waits gets.
+type SignIn = Shared<BoxFuture<'static, Result<Rights, Arc<idp::Error>>>>;
+
+/// Sign-ins under way, so that equal ones are one request to the provider.
+#[derive(Default)]
+pub(super) struct SignIns(Arc<Mutex<HashMap<UserName, SignIn>>>);
+
+impl Broker {
+    /// Whose key it is: both proofs are good. Its state is not judged yet.
+    ///
+    /// # Errors
+    /// Malformed, forged, unknown, or the database does not answer.
+    pub async fn identify(&self, presented: &[u8]) -> Result<Arc<Record>, Refusal> {
+        let key = UnverifiedKey::parse(presented, &self.settings.prefixes)
+            .map_err(|_| Refusal::Malformed)?;
+        let secrets = self.secrets.load();
+        match secrets.tags.verify(&key) {
+            Ok(()) => {}
+            Err(KeyTagError::Mismatch) => return Err(Refusal::Forged),
+            Err(KeyTagError::UnknownGeneration) => {
+                drop(secrets);
+                return self.identify_by_newer_secrets(&key).await;
+            }
+        }
+        drop(secrets);
+        let name = key.user_name();
+        let record = self.recall_or_read(&name).await?;
+        prove(&self.secrets.load(), &key, &name, record)
+    }
+
+    /// What is known of a generation.
+    pub(super) async fn recall_or_read(&self, name: &UserName) -> Result<Arc<Record>, Refusal> {
+        if let Some(record) = self.memory.recall(name) {
+            self.metrics.cache_hit();
+            return Ok(record);
+        }
+        self.read(name).await
+    }
+
+    /// As [`Self::identify`], and the key may be used from `address` now; with the moment at which that was so.
+    ///
+    /// # Errors
+    /// As there, or why the key is refused.
+    pub(super) async fn authenticate(
+        &self,
+        presented: &[u8],
+        address: IpAddr,
+    ) -> Result<(Arc<Record>, Timestamp), Refusal> {
+        let record = self.identify(presented).await?;
+        // Not before: what is no key of ours is refused without a look at the clock.
+        let now = self.now();
+        self.admit(&record, address, now)?;
+        // From the whole second on at which it is too old: with an age of 0 the provider is asked every time.
+        if record::seconds(now) >= record.rights_until {
+            return Ok((self.renew_rights(presented, &record).await?, now));
+        }
+        Ok((record, now))
+    }
+
+    /// Whether a proven key may be used from `address` at `now`.
+    ///
+    /// # Errors
+    /// Stopped, or from a wrong address.
+    pub fn admit(&self, record: &Record, address: IpAddr, now: Timestamp) -> Result<(), Refusal> {
+        if self.memory.is_stopping(&record.key_id()) {
+            return Err(Refusal::Stopped(Stopped::Revoked));
+        }
+        if let Some(stopped) = record.stopped(now) {
+            return Err(Refusal::Stopped(stopped));
+        }
+        let cidrs = record
+            .extras()
+            .and_then(|extras| extras.allowed_cidrs.as_ref());
+        if cidrs.is_some_and(|cidrs| !cidrs.contains(address)) {
+            return Err(Refusal::AddressNotAllowed);
+        }
+        Ok(())
+    }
+
+    /// A key of a generation that is not held here may be one that another node just made: read the secrets again, once a second at most.
+    async fn identify_by_newer_secrets(
+        &self,
+        key: &UnverifiedKey<'_>,
+    ) -> Result<Arc<Record>, Refusal> {
+        use std::sync::atomic::Ordering::SeqCst;
+        let now = self.now().as_second();
+        let last = self.secrets_read_at.load(SeqCst);
+        if now <= last
+            || self
+                .secrets_read_at
+                .compare_exchange(last, now, SeqCst, SeqCst)
+                .is_err()
+        {
+            return Err(Refusal::Forged);
+        }
+        match PurposeSecrets::load(&self.store, &self.root).await {
+            Ok(secrets) => self.secrets.store(Arc::new(secrets)),
+            Err(super::secrets::SecretsError::Store(error)) => return Err(error.into()),
+            Err(error) => {
+                tracing::error!(%error, "the purpose secrets on record cannot be used; going on with those in memory");
+                return Err(Refusal::Forged);
+            }
+        }
+        if self.secrets.load().tags.verify(key).is_err() {
+            return Err(Refusal::Forged);
+        }
+        let name = key.user_name();
+        let record = self.read(&name).await?;
+        prove(&self.secrets.load(), key, &name, record)
+    }
+
+    /// Reads a generation and remembers it, unless it changed while it was read.
+    async fn read(&self, name: &UserName) -> Result<Arc<Record>, Refusal> {
+        self.metrics.cache_miss();
+        let mut tries = 0;
+        loop {
+            let ticket = self.memory.ticket();
+            let catalogue = self.catalogue().await?;
+            let name = *name;
+            let row = self
+                .store
+                .read_hot(move |connection| presented::find(connection, &name))
+                .await?;
+            let record = row
+                .map(|row| self.remembered(row, &catalogue))
+                .transpose()?
+                .flatten();
+            let record = Arc::new(record.ok_or(Refusal::Unknown)?);
+            self.memory.keep(ticket, name, &record);
+            tries += 1;
+            // Where everything changes all the time, what was read last is as new as an answer can be.
+            if tries == 3 || self.memory.is_current(ticket) {
+                return Ok(record);
+            }
+        }
+    }
+
+    fn remembered(
+        &self,
+        row: Presented,
+        catalogue: &super::catalogue::Catalogue,
+    ) -> Result<Option<Record>, Refusal> {
+        let Some(provider) = self.providers.find(&row.provider) else {
+            let reason = format!(
+                "the key's identity provider {} is not configured",
+                row.provider
+            );
+            return Err(Refusal::Provider(Arc::new(idp::Error::Refused { reason })));
+        };
+        let rights_until = match provider.rights_age() {
+            RightsAge::UntilChanged => None,
+            // Never asked yet: the first exchange asks.
+            RightsAge::AtMost(age) => Some(
+                row.provider_rights
+                    .as_ref()
+                    .map_or(Timestamp::UNIX_EPOCH, |rights| {
+                        rights.at.checked_add(age).unwrap_or(Timestamp::MAX)
+                    }),
+            ),
+        };
+        // The registry numbers at most 255 providers.
+        let provider = self.providers.index(&row.provider).unwrap_or(u8::MAX);
+        Ok(Record::new(
+            row,
+            &Surroundings {
+                catalogue,
+                provider,
+                rights_until,
+            },
+        ))
+    }
+
+    /// Signs the user in again, since what its provider said is too old, and remembers what it says now.
+    async fn renew_rights(
+        &self,
+        presented: &[u8],
+        record: &Arc<Record>,
+    ) -> Result<Arc<Record>, Refusal> {
+        let key = UnverifiedKey::parse(presented, &self.settings.prefixes)
+            .map_err(|_| Refusal::Malformed)?;
+        let name = key.user_name();
+        let ticket = self.memory.ticket();
+        let rights = self
+            .sign_in(&key, record)
+            .await
+            .map_err(Refusal::Provider)?;
+        let catalogue = self.catalogue().await?;
+        let row = self
+            .store
+            .read_hot(move |connection| presented::find(connection, &name))
+            .await?;
+        let mut row = row.ok_or(Refusal::Unknown)?;
+        let granted = match rights {
+            Rights::AsRecorded => None,
+            Rights::Granted(permissions) => Some(permissions),
+        };
+        row.provider_rights = Some(crate::domain::credential::ProviderRights {
+            granted,
+            at: self.now(),
+        });
+        let renewed = Arc::new(self.remembered(row, &catalogue)?.ok_or(Refusal::Unknown)?);
+        self.memory.keep(ticket, name, &renewed);
+        match renewed.stopped(self.now()) {
+            Some(stopped) => Err(Refusal::Stopped(stopped)),
+            None => Ok(renewed),
+        }
+    }
+
+    async fn sign_in(
+        &self,
+        key: &UnverifiedKey<'_>,
+        record: &Record,
+    ) -> Result<Rights, Arc<idp::Error>> {
+        let name = key.user_name();
+        let under_way = {
+            let mut sign_ins = self
+                .sign_ins
+                .0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            match sign_ins.get(&name) {
+                Some(under_way) => under_way.clone(),
+                None => {
+                    let started = self.start_sign_in(key, record)?;
+                    sign_ins.insert(name, started.clone());
+                    started
+                }
+            }
+        };
+        under_way.await
+    }
+
+    fn start_sign_in(
+        &self,
+        key: &UnverifiedKey<'_>,
+        record: &Record,
+    ) -> Result<SignIn, Arc<idp::Error>> {
+        let refused = |reason: &str| {
+            Arc::new(idp::Error::Refused {
+                reason: reason.to_owned(),
+            })
+        };
+        let provider = self
+            .providers
+            .at(record.provider)
+            .ok_or_else(|| refused("the provider is not configured"))?;
+        let provider = Arc::clone(provider);
+        let secrets = self.secrets.load();
+        let secret = secrets
+            .provider(i32::from(record.provider_generation))
+            .ok_or_else(|| refused("the provider secret of this generation is not held"))?;
+        let name = key.user_name();
+        let password = secret.password(&name, key.password());
+        let limit = self.settings.provider_timeout;
+        let under_way = Arc::clone(&self.sign_ins.0);
+        // A task of its own: it comes to its end, and out of the list, even if everybody who waited went away.
+        let sign_in = tokio::spawn(async move {
+            let answer = tokio::time::timeout(limit, provider.authenticate(&name, &password)).await;
+            under_way
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .remove(&name);
+            answer
+                .unwrap_or_else(|late| Err(idp::Error::unavailable(late)))
+                .map_err(Arc::new)
+        });
+        let outcome = sign_in.map(|ended| {
+            ended.unwrap_or_else(|error| Err(Arc::new(idp::Error::unavailable(error))))
+        });
+        Ok(outcome.boxed().shared())
+    }
+}
+
+/// The second proof: the password's digest, in constant time.
+fn prove(
+    secrets: &PurposeSecrets,
+    key: &UnverifiedKey<'_>,
+    name: &UserName,
+    record: Arc<Record>,
+) -> Result<Arc<Record>, Refusal> {
+    // A digest secret that is not held any more: no key needs it, so this is none.
+    let secret = secrets
+        .digest(i32::from(record.digest_generation))
+        .ok_or(Refusal::Unknown)?;
+    if record.digest_matches(&secret.digest(name, key.password())) {
+        Ok(record)
+    } else {
+        Err(Refusal::Unknown)
+    }
+}

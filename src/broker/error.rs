@@ -1,0 +1,118 @@
+//! What a management use case can end in beside success.
+
+use jiff::Timestamp;
+use thiserror::Error as ThisError;
+
+use crate::domain::algorithm::SigningAlgorithm;
+use crate::domain::lifecycle::KeyStatus;
+use crate::idp;
+use crate::store;
+
+/// Why a change was not made, or a thing not shown. Nothing was changed.
+#[derive(Debug, ThisError)]
+pub enum Error {
+    /// Not there, or not the caller's; nobody is told which.
+    #[error("not found")]
+    NotFound,
+    /// The caller may not do that at all.
+    #[error("the caller may not do that: {0}")]
+    Forbidden(&'static str),
+    /// It would give more than the caller holds.
+    #[error("it would give more than the caller holds: {0}")]
+    WouldWiden(String),
+    /// A value is well formed and cannot be.
+    #[error("{field}: {reason}")]
+    Invalid {
+        /// Which one, as in the request.
+        field: String,
+        /// Why not.
+        reason: String,
+    },
+    /// A permission that does not exist.
+    #[error("there is no {} at {resource}", .scope.as_deref().unwrap_or("such resource"))]
+    NoSuchPermission {
+        /// The identifier that was named.
+        resource: String,
+        /// The scope that the resource does not have; none if there is no such resource.
+        scope: Option<String>,
+    },
+    /// The present state stands in the way.
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
+    /// What the caller saw is not what is there any more.
+    #[error("changed since it was read")]
+    Stale,
+    /// The database did not do it.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The identity provider did not do it.
+    #[error(transparent)]
+    Provider(#[from] idp::Error),
+    /// A defect of ours.
+    #[error("internal: {0}")]
+    Internal(String),
+}
+
+/// What stands in the way.
+#[derive(Clone, Debug, ThisError, PartialEq, Eq)]
+pub enum Conflict {
+    /// Another organization has that slug.
+    #[error("the slug is taken")]
+    SlugTaken,
+    /// Another resource has that identifier.
+    #[error("the identifier is taken")]
+    IdentifierTaken,
+    /// The resource has a permission of that name.
+    #[error("the resource has that permission already")]
+    PermissionExists,
+    /// The organization has keys that are not revoked.
+    #[error("the organization has keys that are not revoked")]
+    OrganizationNotEmpty,
+    /// kagiya's own management API stays as it is.
+    #[error("the resource is reserved and stays as it is")]
+    ResourceReserved,
+    /// The key is revoked.
+    #[error("the key is revoked")]
+    KeyRevoked,
+    /// The key is in a state that does not allow it.
+    #[error("the key is {}", .0.as_str())]
+    KeyStatus(KeyStatus),
+    /// Somebody else changed the key at the same moment.
+    #[error("the key was changed by another call meanwhile")]
+    KeyChanged,
+    /// There is no signing key to rotate to.
+    #[error("there is no next signing key for {0} yet")]
+    NoNextSigningKey(SigningAlgorithm),
+    /// Verifiers may not know the next signing key yet.
+    #[error("the next signing key was published too short a time ago; possible from {0}")]
+    SigningKeyTooYoung(Timestamp),
+    /// The same Idempotency-Key with another body.
+    #[error("the Idempotency-Key was used with another body")]
+    IdempotencyKeyReused,
+    /// The first request with that Idempotency-Key still runs.
+    #[error("a request with that Idempotency-Key is still running")]
+    IdempotencyInProgress,
+    /// The answer was erased.
+    #[error("the answer to that Idempotency-Key was erased")]
+    IdempotencyAnswerGone,
+}
+
+impl Error {
+    /// A value that cannot be.
+    pub(super) fn invalid(field: impl Into<String>, reason: impl ToString) -> Self {
+        Self::Invalid {
+            field: field.into(),
+            reason: reason.to_string(),
+        }
+    }
+}
+
+impl From<crate::domain::lifecycle::TransitionError> for Error {
+    fn from(error: crate::domain::lifecycle::TransitionError) -> Self {
+        use crate::domain::lifecycle::TransitionError;
+        match error {
+            TransitionError::Revoked => Conflict::KeyRevoked.into(),
+            TransitionError::Status { status } => Conflict::KeyStatus(status).into(),
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! The main job: a permanent key is traded for a short-lived, scoped token.
+//!
+//! A warm key takes no I/O and no lock that anyone holds for long. The token carries what is asked for and held: a scope that is
+//! not held refuses the whole request, so nobody works with less than he believes.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::Broker;
+use super::authentication::Refusal;
+use super::catalogue::{Grant, Policy};
+use super::rate::RateLimitState;
+use super::record::{self, Record};
+use crate::domain::resource::ResourceIdentifier;
+use crate::domain::scope::ScopeSet;
+use crate::token::mint::{AccessTokenClaims, Jti, mint};
+
+/// What is asked for. An empty text is as good as none.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TokenRequest<'a> {
+    /// The audience.
+    pub resource: Option<&'a str>,
+    /// Scopes, separated by spaces.
+    pub scope: Option<&'a str>,
+}
+
+/// What came of it.
+pub struct Exchanged {
+    /// The token.
+    pub access_token: Arc<str>,
+    /// For how many seconds it is good.
+    pub expires_in: i64,
+    /// What it permits.
+    pub scope: Arc<str>,
+    /// Whose it is.
+    pub record: Arc<Record>,
+    /// What is left of the key's own limit, if it has one.
+    pub rate_limit: Option<RateLimitState>,
+}
+
+impl Broker {
+    /// Trades a key.
+    ///
+    /// # Errors
+    /// See [`Refusal`]; each is counted.
+    pub async fn exchange(
+        &self,
+        presented: &[u8],
+        address: IpAddr,
+        request: TokenRequest<'_>,
+    ) -> Result<Exchanged, Refusal> {
+        let outcome = self.try_exchange(presented, address, request).await;
+        if let Err(refusal) = &outcome {
+            self.metrics.refused(refusal.reason());
+        }
+        outcome
+    }
+
+    async fn try_exchange(
+        &self,
+        presented: &[u8],
+        address: IpAddr,
+        request: TokenRequest<'_>,
+    ) -> Result<Exchanged, Refusal> {
+        let (record, now) = self.authenticate(presented, address).await?;
+        let limit = record.extras().and_then(|extras| extras.rate_limit);
+        let rate_limit = match limit {
+            None => None,
+            Some(limit) => Some(
+                self.key_limits
+                    .take(&record.key_id(), limit)
+                    .map_err(Refusal::RateLimited)?,
+            ),
+        };
+        let resource = request.resource.filter(|resource| !resource.is_empty());
+        let scope = request.scope.filter(|scope| !scope.is_empty());
+        if let Some(kept) = self.reuse.find(&record, (resource, scope), now.as_second()) {
+            self.metrics.exchange_reused();
+            self.usage.note(&record, record::seconds(now));
+            let expires_in = kept.exp - now.as_second();
+            let (access_token, scope) = (Arc::clone(&kept.token), Arc::clone(&kept.scope));
+            return Ok(Exchanged {
+                access_token,
+                expires_in,
+                scope,
+                record,
+                rate_limit,
+            });
+        }
+        let grant = target(&record, record.policy(), resource)?;
+        let asked = scope.map(|scope| narrow(grant, scope)).transpose()?;
+        let scopes = asked.as_ref().unwrap_or(&grant.scopes);
+        let (token, exp) = self.mint(&record, grant, scopes, now)?;
+        let token: Arc<str> = token.into();
+        let granted: Arc<str> = asked.map_or_else(
+            || Arc::clone(&grant.scope),
+            |asked| asked.to_string().into(),
+        );
+        self.reuse.keep(
+            &record,
+            (resource, scope),
+            reuse_of(&token, &granted, exp, now),
+        );
+        self.metrics.exchange_minted();
+        self.usage.note(&record, record::seconds(now));
+        Ok(Exchanged {
+            access_token: token,
+            expires_in: exp - now.as_second(),
+            scope: granted,
+            record,
+            rate_limit,
+        })
+    }
+
+    /// Signs a token for what was granted; with its `exp` in seconds since 1970.
+    fn mint(
+        &self,
+        record: &Record,
+        grant: &Grant,
+        scopes: &ScopeSet,
+        now: Timestamp,
+    ) -> Result<(String, i64), Refusal> {
+        let resource = &grant.resource;
+        let lived_out = now.as_second() + i64::from(resource.token_lifetime);
+        let exp = record
+            .last_second()
+            .map_or(lived_out, |last| lived_out.min(last));
+        if exp <= now.as_second() {
+            return Err(Refusal::Stopped(record.ends_as()));
+        }
+        let signing = self.signing.load();
+        let no_key = || Refusal::NoSigningKey(format!("none for {}", resource.signing_algorithm));
+        let key = signing
+            .ring
+            .active(resource.signing_algorithm)
+            .ok_or_else(no_key)?;
+        let metadata: Vec<(&str, &str)> = match record.extras() {
+            Some(extras) => resource
+                .metadata_claims
+                .iter()
+                .filter_map(|name| Some((name, extras.metadata.member(name)?)))
+                .collect(),
+            None => Vec::new(),
+        };
+        let (sub, generation, organization) = (
+            record.key_id(),
+            record.credential_id(),
+            record.organization_id(),
+        );
+        let claims = AccessTokenClaims {
+            iss: self.settings.issuer.as_str(),
+            sub: sub.as_str(),
+            aud: resource.identifier.as_str(),
+            exp: Timestamp::from_second(exp).unwrap_or(now),
+            iat: now,
+            jti: &Jti::generate(&*self.random),
+            client_id: sub.as_str(),
+            scope: scopes,
+            org_id: Some(organization.as_str()),
+            owner: None,
+            generation: Some(generation.as_str()),
+            family: None,
+            act: None,
+            may_act: None,
+            metadata: &metadata,
+        };
+        let token = mint(key, &claims).map_err(|error| Refusal::NoSigningKey(error.to_string()))?;
+        Ok((token, exp))
+    }
+}
+
+fn reuse_of(token: &Arc<str>, scope: &Arc<str>, exp: i64, now: Timestamp) -> super::reuse::Token {
+    super::reuse::Token {
+        token: Arc::clone(token),
+        scope: Arc::clone(scope),
+        exp,
+        minted_at: now.as_second(),
+    }
+}
+
+/// The grant that is meant: the one named, else the default resource's, else the only one.
+fn target<'a>(
+    record: &Record,
+    policy: &'a Policy,
+    resource: Option<&str>,
+) -> Result<&'a Grant, Refusal> {
+    let grants = &policy.grants;
+    let found = match resource {
+        Some(identifier) => policy.at(identifier),
+        None => {
+            let default = record.extras().and_then(|extras| extras.default_resource);
+            match default.and_then(|id| grants.iter().find(|grant| grant.resource.id == id)) {
+                Some(grant) => Some(grant),
+                None => grants.first().filter(|_| grants.len() == 1),
+            }
+        }
+    };
+    found.ok_or_else(|| Refusal::InvalidTarget {
+        possible: grants
+            .iter()
+            .map(|grant| ResourceIdentifier::to_string(&grant.resource.identifier))
+            .collect(),
+    })
+}
+
+/// What is asked for, if all of it is held.
+fn narrow(grant: &Grant, scope: &str) -> Result<ScopeSet, Refusal> {
+    let asked: ScopeSet = scope.parse().map_err(|_| Refusal::InvalidScope)?;
+    if asked.is_subset(&grant.scopes) {
+        Ok(asked)
+    } else {
+        Err(Refusal::InvalidScope)
+    }
+}

@@ -1,0 +1,194 @@
+//! Answers kept for a day, so that a caller whose connection broke gets the same answer again instead of a second key.
+//!
+//! An answer is sealed with our sealing secret and the caller's Idempotency-Key together: the database alone opens none. It is written
+//! in the transaction of the change. A request that came to nothing is forgotten, and its repeat runs afresh.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{Broker, Conflict, Error};
+use crate::domain::id::CredentialId;
+use crate::domain::sealed::Place;
+use crate::domain::secret::SecretText;
+use crate::store;
+use crate::store::idempotency::{self, Answer, Begun};
+
+const KEPT: SignedDuration = SignedDuration::from_hours(24);
+/// After how long a call without an answer counts as cut off by a crash, where another node may have it (at a start on SQLite it does
+/// at once). One that is slower than that finds its place taken and undoes itself.
+const ABANDONED_AFTER: SignedDuration = SignedDuration::from_secs(30);
+const ID_CONTEXT: &str = "kagiya 2026-11 idempotency: id of a request";
+const BODY_CONTEXT: &str = "kagiya 2026-11 idempotency: digest of a body";
+
+/// One request that may come again.
+pub struct Attempt {
+    id: [u8; 32],
+    caller: String,
+    body_digest: [u8; 32],
+    key: SecretText,
+    /// When it began to run; tells it from another call of the same name that took its place.
+    begun_at: Timestamp,
+}
+
+/// What is answered, and answered again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptAnswer {
+    /// The status code.
+    pub status: u16,
+    /// The headers that are part of the answer: `Location`, `ETag`.
+    pub headers: Vec<(String, String)>,
+    /// The body, JSON.
+    pub body: String,
+}
+
+/// What a use case keeps of its outcome `T`.
+pub struct Keep<'a, T> {
+    /// The request.
+    pub attempt: &'a Attempt,
+    /// The answer to it.
+    pub render: &'a (dyn Fn(&T) -> KeptAnswer + Sync),
+}
+
+impl Attempt {
+    /// The request of `caller` to `place` (method and path) with this Idempotency-Key and body.
+    pub fn new(caller: &str, place: &str, key: &str, body: &[u8]) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key(ID_CONTEXT);
+        for part in [caller, place, key] {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part.as_bytes());
+        }
+        Self {
+            id: *hasher.finalize().as_bytes(),
+            caller: caller.to_owned(),
+            body_digest: blake3::derive_key(BODY_CONTEXT, body),
+            key: SecretText::new(key.to_owned()),
+            begun_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+}
+
+impl Broker {
+    /// Begins a request: `None` if it is to run, else the answer that it had.
+    ///
+    /// # Errors
+    /// Another body, still running, or its answer erased.
+    pub async fn begin(&self, attempt: &mut Attempt) -> Result<Option<KeptAnswer>, Error> {
+        let (now, run, id) = (self.now(), self.run.clone(), attempt.id);
+        let (caller, body_digest) = (attempt.caller.clone(), attempt.body_digest);
+        let abandoned = now.checked_sub(ABANDONED_AFTER).unwrap_or(now);
+        attempt.begun_at = now;
+        let found = self
+            .store
+            .write(move |tx| {
+                let found = idempotency::find(tx, &id, now)?.filter(|found| {
+                    let given_up = found.answer.is_none() && found.begun_at <= abandoned;
+                    !given_up || found.body_digest != body_digest
+                });
+                if found.is_none() {
+                    // An old one of the same id goes, so that this one can be; if it was answered just now, this one cannot.
+                    idempotency::forget_old(tx, &id, now, abandoned)?;
+                    let expires_at = now + KEPT;
+                    let new = Begun {
+                        id: &id,
+                        caller: &caller,
+                        body_digest: &body_digest,
+                        node: &run,
+                        at: now,
+                        expires_at,
+                    };
+                    idempotency::begin(tx, &new)?;
+                }
+                Ok::<_, store::Error>(found)
+            })
+            .await;
+        let found = match found {
+            // Two at once on two nodes: the other one is first.
+            Err(error) if error.conflicts_with("idempotency.id") => {
+                return Err(Conflict::IdempotencyInProgress.into());
+            }
+            found => found?,
+        };
+        let Some(record) = found else { return Ok(None) };
+        if record.body_digest != body_digest {
+            return Err(Conflict::IdempotencyKeyReused.into());
+        }
+        let answer = record.answer.ok_or(Conflict::IdempotencyInProgress)?;
+        let sealed = answer.sealed.ok_or(Conflict::IdempotencyAnswerGone)?;
+        let opened =
+            self.secrets
+                .load()
+                .unseal_jointly(attempt.key.expose().as_bytes(), PLACE, &sealed);
+        let opened = opened.map_err(|error| Error::Internal(error.to_string()))?;
+        serde_json::from_slice(opened.expose())
+            .map(Some)
+            .map_err(|error| Error::Internal(error.to_string()))
+    }
+
+    /// Forgets a request that came to nothing.
+    pub async fn abandon(&self, attempt: &Attempt) {
+        let (id, begun_at) = (attempt.id, attempt.begun_at);
+        if let Err(error) = self
+            .store
+            .write(move |tx| idempotency::forget(tx, &id, begun_at))
+            .await
+        {
+            // It stays "in progress" until it counts as cut off.
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a failed request could not be forgotten"
+            );
+        }
+    }
+
+    /// What is to be written of an outcome in its transaction.
+    pub(super) fn kept<T>(
+        &self,
+        keep: Option<Keep<'_, T>>,
+        outcome: &T,
+        shows: Option<CredentialId>,
+    ) -> Result<Option<Sealed>, Error> {
+        let Some(Keep { attempt, render }) = keep else {
+            return Ok(None);
+        };
+        let answer = render(outcome);
+        let text = zeroize::Zeroizing::new(
+            serde_json::to_vec(&answer).map_err(|error| Error::Internal(error.to_string()))?,
+        );
+        let sealed =
+            self.secrets
+                .load()
+                .seal_jointly(attempt.key.expose().as_bytes(), PLACE, &text);
+        let answer = Answer {
+            status: answer.status,
+            sealed: Some(sealed),
+        };
+        Ok(Some(Sealed {
+            id: attempt.id,
+            begun_at: attempt.begun_at,
+            answer,
+            shows,
+        }))
+    }
+}
+
+const PLACE: Place<'static> = Place {
+    purpose: "idempotency",
+    name: "answer",
+    id: "",
+};
+
+/// A sealed answer on its way into a transaction.
+pub(super) struct Sealed {
+    id: [u8; 32],
+    begun_at: Timestamp,
+    answer: Answer,
+    shows: Option<CredentialId>,
+}
+
+impl Sealed {
+    /// Keeps it in this transaction; if another call took the place of this one, the transaction must not be.
+    pub(super) fn write(&self, tx: &mut store::Transaction<'_>) -> Result<(), store::Error> {
+        let shows = self.shows.as_ref();
+        idempotency::finish(tx, &self.id, self.begun_at, &self.answer, shows)
+    }
+}

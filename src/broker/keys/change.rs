@@ -1,0 +1,241 @@
+//! A key's properties are changed: its name, its limits, its pause. Permissions are changed apart ([`super::permissions`]).
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::{ShownKey, names, show};
+use crate::broker::{Broker, Caller, Conflict, Error, audit};
+use crate::domain::api_key::ApiKey;
+use crate::domain::audit::Origin;
+use crate::domain::id::KeyId;
+use crate::domain::limits::{AllowedCidrs, RateLimit};
+use crate::domain::metadata::Metadata;
+use crate::domain::resource::ResourceIdentifier;
+use crate::store::api_keys::{self, StoredKey};
+use crate::store::{self, Change, credentials};
+
+/// What is to change; `None` leaves it, `Some(None)` clears it.
+#[derive(Clone, Debug, Default)]
+pub struct KeyChange {
+    /// What people call it.
+    pub name: Option<String>,
+    /// What people hang on it.
+    pub metadata: Option<Metadata>,
+    /// Whether it is paused.
+    pub disabled: Option<bool>,
+    /// From where it may come.
+    pub allowed_cidrs: Option<Option<AllowedCidrs>>,
+    /// How often it may be traded.
+    pub rate_limit: Option<Option<RateLimit>>,
+    /// When it ends.
+    pub expires_at: Option<Option<Timestamp>>,
+    /// The resource meant when none is named.
+    pub default_resource: Option<Option<ResourceIdentifier>>,
+}
+
+impl KeyChange {
+    /// Whether it could let the key do what it could not do before.
+    fn may_loosen(&self) -> bool {
+        self.disabled == Some(false)
+            || self.allowed_cidrs.is_some()
+            || self.rate_limit.is_some()
+            || self.expires_at.is_some()
+    }
+
+    /// Names of what is to change, for the audit row.
+    fn fields(&self) -> Vec<&'static str> {
+        [
+            ("name", self.name.is_some()),
+            ("metadata", self.metadata.is_some()),
+            ("disabled", self.disabled.is_some()),
+            ("allowed_cidrs", self.allowed_cidrs.is_some()),
+            ("rate_limit", self.rate_limit.is_some()),
+            ("expires_at", self.expires_at.is_some()),
+            ("default_resource", self.default_resource.is_some()),
+        ]
+        .into_iter()
+        .filter_map(|(name, changes)| changes.then_some(name))
+        .collect()
+    }
+}
+
+impl Broker {
+    /// Changes a key, if it still is as the caller saw it. It counts from the moment this returns.
+    ///
+    /// # Errors
+    /// Not there, revoked, changed since, a value that cannot be, or a loosening beyond what the caller holds.
+    pub async fn update_key(
+        &self,
+        id: KeyId,
+        change: KeyChange,
+        caller: &Caller,
+        origin: Origin,
+        expected: impl Fn(i64) -> bool,
+    ) -> Result<ShownKey, Error> {
+        let stored = self.stored_key(id).await?;
+        caller.sees(&stored.key.organization_id)?;
+        if stored.key.lifecycle.revoked_at.is_some() {
+            return Err(Conflict::KeyRevoked.into());
+        }
+        if !expected(stored.key.epoch) {
+            return Err(Error::Stale);
+        }
+        let now = self.now();
+        let catalogue = self.catalogue().await?;
+        let fields = change.fields();
+        let loosens = change.may_loosen();
+        let before = stored.key.clone();
+        let after = self.changed(before.clone(), change, &catalogue, now)?;
+        if loosens && is_looser(&before, &after) {
+            self.check_grant(caller, &after, &catalogue).await?;
+        }
+        let details = json!({"changed": fields, "disabled": after.lifecycle.disabled_at.is_some()});
+        let event = self.event(
+            &origin,
+            "key.updated",
+            id.as_str(),
+            Some(after.organization_id),
+            details,
+        );
+        let written = after.clone();
+        let updated = self.store.write(move |tx| {
+            if !api_keys::update(tx, &written, now)? {
+                return Ok(false);
+            }
+            let generations = credentials::unended(tx, &id)?;
+            tx.changed(Change::Key {
+                key: id,
+                user_names: names(&generations),
+            });
+            audit::append(tx, &event)?;
+            Ok::<_, store::Error>(true)
+        });
+        if !updated.await? {
+            return Err(Conflict::KeyChanged.into());
+        }
+        let key = ApiKey {
+            epoch: after.epoch + 1,
+            ..after
+        };
+        Ok(show(StoredKey { key, ..stored }, &catalogue, now))
+    }
+
+    fn changed(
+        &self,
+        key: ApiKey,
+        change: KeyChange,
+        catalogue: &crate::broker::catalogue::Catalogue,
+        now: Timestamp,
+    ) -> Result<ApiKey, Error> {
+        let mut lifecycle = key.lifecycle;
+        match change.disabled {
+            Some(true) => lifecycle = lifecycle.disable(now)?,
+            Some(false) => lifecycle = lifecycle.enable()?,
+            None => {}
+        }
+        if let Some(end) = change.expires_at {
+            if end.is_some_and(|end| end <= now) {
+                return Err(Error::invalid("expires_at", "must be in the future"));
+            }
+            lifecycle.expires_at = end;
+        }
+        let default_resource = match change.default_resource {
+            None => key.default_resource,
+            Some(None) => None,
+            Some(Some(identifier)) => {
+                let policy = catalogue.policy(&key.permissions);
+                let grant = policy.at(identifier.as_str());
+                let id = grant.map(|grant| grant.resource.id);
+                Some(id.ok_or_else(|| {
+                    Error::invalid(
+                        "default_resource",
+                        "must be one of the resources that the key has permissions on",
+                    )
+                })?)
+            }
+        };
+        Ok(ApiKey {
+            name: change.name.unwrap_or(key.name),
+            metadata: change.metadata.unwrap_or(key.metadata),
+            allowed_cidrs: change.allowed_cidrs.unwrap_or(key.allowed_cidrs),
+            rate_limit: change.rate_limit.unwrap_or(key.rate_limit),
+            default_resource,
+            lifecycle,
+            ..key
+        })
+    }
+}
+
+/// Whether a key may now do what it could not do before.
+fn is_looser(before: &ApiKey, after: &ApiKey) -> bool {
+    let enabled = before.lifecycle.disabled_at.is_some() && after.lifecycle.disabled_at.is_none();
+    let longer = match (before.lifecycle.expires_at, after.lifecycle.expires_at) {
+        (None, _) => false,
+        (Some(_), None) => true,
+        (Some(before), Some(after)) => after > before,
+    };
+    let faster = match (before.rate_limit, after.rate_limit) {
+        (None, _) => false,
+        (Some(_), None) => true,
+        (Some(before), Some(after)) => !after.is_at_most(before),
+    };
+    let wider = match (&before.allowed_cidrs, &after.allowed_cidrs) {
+        (None, _) => false,
+        (Some(_), None) => true,
+        (Some(before), Some(after)) => !after
+            .iter()
+            .all(|network| before.iter().any(|allowed| allowed.contains(network))),
+    };
+    enabled || longer || faster || wider
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::OrganizationId;
+    use crate::domain::lifecycle::KeyLifecycle;
+    use crate::domain::random::SystemRandom;
+
+    fn key() -> ApiKey {
+        ApiKey {
+            id: KeyId::generate(&SystemRandom),
+            organization_id: OrganizationId::generate(&SystemRandom),
+            name: "k".to_owned(),
+            provider: "builtin".parse().unwrap(),
+            metadata: Metadata::default(),
+            lifecycle: KeyLifecycle::pending(Timestamp::UNIX_EPOCH, None),
+            rotated_at: None,
+            allowed_cidrs: None,
+            rate_limit: None,
+            default_resource: None,
+            permissions: Vec::new(),
+            epoch: 1,
+        }
+    }
+
+    #[test]
+    fn taking_a_limit_away_or_wide_is_loosening_and_setting_one_is_not() {
+        let cidrs = |text: &str| Some(AllowedCidrs::try_from(vec![text.to_owned()]).unwrap());
+        let narrow = ApiKey {
+            allowed_cidrs: cidrs("192.0.2.0/25"),
+            ..key()
+        };
+        let wide = ApiKey {
+            allowed_cidrs: cidrs("192.0.2.0/24"),
+            ..key()
+        };
+        assert!(is_looser(&narrow, &wide) && is_looser(&wide, &key()));
+        assert!(!is_looser(&wide, &narrow) && !is_looser(&key(), &wide));
+        let limited = ApiKey {
+            rate_limit: Some(RateLimit::new(1, 1).unwrap()),
+            ..key()
+        };
+        assert!(is_looser(&limited, &key()) && !is_looser(&key(), &limited));
+        let mut ending = key();
+        ending.lifecycle.expires_at = Some(Timestamp::MAX);
+        assert!(is_looser(&ending, &key()) && !is_looser(&key(), &ending));
+        let mut paused = key();
+        paused.lifecycle.disabled_at = Some(Timestamp::UNIX_EPOCH);
+        assert!(is_looser(&paused, &key()) && !is_looser(&key(), &paused));
+    }
+}

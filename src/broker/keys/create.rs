@@ -1,0 +1,254 @@
+//! A key is issued.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::generation::Draft;
+use super::{IssuedKey, ShownKey, gone, in_words, show};
+use crate::broker::idempotency::Keep;
+use crate::broker::{Broker, Caller, Error, audit};
+use crate::domain::api_key::ApiKey;
+use crate::domain::audit::Origin;
+use crate::domain::credential::Credential;
+use crate::domain::id::{KeyId, OrganizationId};
+use crate::domain::lifecycle::{CredentialState, KeyLifecycle};
+use crate::domain::limits::{AllowedCidrs, RateLimit};
+use crate::domain::metadata::Metadata;
+use crate::domain::permission::Permissions;
+use crate::domain::provider_name::ProviderName;
+use crate::domain::resource::ResourceIdentifier;
+use crate::store::api_keys::{self, StoredKey};
+use crate::store::{credentials, idp_operations, organizations};
+
+/// A key to be issued.
+#[derive(Clone, Debug)]
+pub struct NewKey {
+    /// What people call it.
+    pub name: String,
+    /// Its tenant.
+    pub organization: OrganizationId,
+    /// What it may do.
+    pub permissions: Permissions,
+    /// The resource meant when none is named; one of those above.
+    pub default_resource: Option<ResourceIdentifier>,
+    /// When it ends; never, if none.
+    pub expires_at: Option<Timestamp>,
+    /// What people hang on it.
+    pub metadata: Metadata,
+    /// From where it may come.
+    pub allowed_cidrs: Option<AllowedCidrs>,
+    /// How often it may be traded.
+    pub rate_limit: Option<RateLimit>,
+    /// Where its user lives; the default provider, if none.
+    pub provider: Option<ProviderName>,
+}
+
+impl Broker {
+    /// Issues a key. When this returns it works, and survives a crash.
+    ///
+    /// # Errors
+    /// What the request refers to is not there, it would give more than the caller holds, or the provider cannot be reached: then nothing
+    /// is left of it.
+    pub async fn create_key(
+        &self,
+        new: NewKey,
+        caller: &Caller,
+        origin: Origin,
+        keep: Option<Keep<'_, IssuedKey>>,
+    ) -> Result<IssuedKey, Error> {
+        let (key, permissions) = self.plan(new, caller).await?;
+        let draft = self.draft(&key)?;
+        self.intend(&key, &draft, &origin).await?;
+        match self.finish(key, draft, permissions, (origin, keep)).await {
+            Ok(issued) => {
+                self.metrics.key_created();
+                Ok(issued)
+            }
+            Err((error, draft)) => {
+                self.undo(&draft, &error).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Checks all that can be checked before anything is written.
+    async fn plan(&self, new: NewKey, caller: &Caller) -> Result<(ApiKey, Permissions), Error> {
+        let now = self.now();
+        if new.expires_at.is_some_and(|end| end <= now) {
+            return Err(Error::invalid("expires_at", "must be in the future"));
+        }
+        let no_organization = || Error::invalid("organization_id", "there is no such organization");
+        caller
+            .sees(&new.organization)
+            .map_err(|_| no_organization())?;
+        let id = new.organization;
+        let found = self
+            .store
+            .read(move |connection| organizations::find(connection, &id))
+            .await?;
+        found.ok_or_else(no_organization)?;
+        let provider = new
+            .provider
+            .unwrap_or_else(|| self.providers.default_name().clone());
+        if self.providers.find(&provider).is_none() {
+            return Err(Error::invalid(
+                "identity_provider",
+                "there is no identity provider of that name",
+            ));
+        }
+        let (ids, catalogue) = self.resolve(&new.permissions).await?;
+        let default = new.default_resource.map(|identifier| {
+            let held = new.permissions.at(&identifier).is_some();
+            let resource = catalogue.resource(&identifier).filter(|_| held);
+            resource.map(|resource| resource.id).ok_or_else(|| {
+                Error::invalid(
+                    "default_resource",
+                    "must be one of the resources in permissions",
+                )
+            })
+        });
+        let key = ApiKey {
+            id: KeyId::generate(&*self.random),
+            organization_id: new.organization,
+            name: new.name,
+            provider,
+            metadata: new.metadata,
+            lifecycle: KeyLifecycle::pending(now, new.expires_at),
+            rotated_at: None,
+            allowed_cidrs: new.allowed_cidrs,
+            rate_limit: new.rate_limit,
+            default_resource: default.transpose()?,
+            permissions: ids,
+            epoch: 1,
+        };
+        self.check_grant(caller, &key, &catalogue).await?;
+        Ok((key, new.permissions))
+    }
+
+    /// Writes down what is about to be made.
+    async fn intend(&self, key: &ApiKey, draft: &Draft, origin: &Origin) -> Result<(), Error> {
+        let (key, credential, operation) = (
+            key.clone(),
+            draft.credential.clone(),
+            draft.operation.clone(),
+        );
+        let (created_by, now) = (origin.actor.clone(), self.now());
+        let written = self.store.write(move |tx| {
+            api_keys::insert(tx, &key, &created_by)?;
+            credentials::insert(tx, &credential)?;
+            idp_operations::insert(tx, &operation, now)
+        });
+        written.await.map_err(|error| gone(error, "permissions"))
+    }
+
+    async fn finish(
+        &self,
+        key: ApiKey,
+        draft: Draft,
+        permissions: Permissions,
+        (origin, keep): (Origin, Option<Keep<'_, IssuedKey>>),
+    ) -> Result<IssuedKey, (Error, Draft)> {
+        let (subject, rights) = match self.make_user(&key, &draft, &permissions).await {
+            Ok(made) => made,
+            Err(error) => return Err((error, draft)),
+        };
+        let now = self.now();
+        let lifecycle = match key.lifecycle.activate(now) {
+            Ok(lifecycle) => lifecycle,
+            Err(error) => return Err((error.into(), draft)),
+        };
+        // As it will be on record: the update below counts the epoch up.
+        let before = ApiKey { lifecycle, ..key };
+        let key = ApiKey {
+            epoch: before.epoch + 1,
+            ..before.clone()
+        };
+        let active = Credential {
+            state: CredentialState::Active,
+            subject: Some(subject.clone()),
+            provider_rights: Some(rights.clone()),
+            ..draft.credential.clone()
+        };
+        let details = json!({
+            "name": key.name, "permissions": in_words(&permissions), "provider": key.provider, "generation": active.id,
+            "expires_at": key.lifecycle.expires_at,
+        });
+        let event = self.event(
+            &origin,
+            "key.created",
+            key.id.as_str(),
+            Some(key.organization_id),
+            details,
+        );
+        let stored = StoredKey {
+            key,
+            active: Some(active),
+            retiring_until: None,
+            last_used_at: None,
+        };
+        let catalogue = match self.catalogue().await {
+            Ok(catalogue) => catalogue,
+            Err(error) => return Err((error.into(), draft)),
+        };
+        let shown: ShownKey = show(stored, &catalogue, now);
+        let Draft {
+            key: plaintext,
+            credential,
+            operation,
+        } = draft;
+        let issued = IssuedKey {
+            shown,
+            key: plaintext,
+        };
+        let kept = self.kept(keep, &issued, Some(credential.id));
+        let back = |issued: IssuedKey, credential, operation| Draft {
+            key: issued.key,
+            credential,
+            operation,
+        };
+        let kept = match kept {
+            Ok(kept) => kept,
+            Err(error) => return Err((error, back(issued, credential, operation))),
+        };
+        let (id, operation_id) = (credential.id, operation.id);
+        let activated = self.store.write(move |tx| {
+            api_keys::lock(tx, &before.id)?;
+            if !credentials::activate(tx, &id, &subject, &rights)? {
+                return Ok(false);
+            }
+            if !api_keys::update(tx, &before, now)? {
+                // Changed while it was made: rolled back, and the maker undoes it.
+                return Err(Error::from(crate::broker::Conflict::KeyChanged));
+            }
+            idp_operations::finish(tx, &operation_id, now)?;
+            if let Some(kept) = &kept {
+                kept.write(tx)?;
+            }
+            audit::append(tx, &event)?;
+            Ok::<_, Error>(true)
+        });
+        match activated.await {
+            Ok(true) => Ok(issued),
+            // Somebody took it for abandoned, or revoked it while it was made.
+            Ok(false) => Err((
+                crate::broker::Conflict::KeyChanged.into(),
+                back(issued, credential, operation),
+            )),
+            Err(error) => Err((error, back(issued, credential, operation))),
+        }
+    }
+
+    /// Undoes a draft now; what cannot be undone now is left to the outbox, which has it on record.
+    pub(super) async fn undo(&self, draft: &Draft, because: &Error) {
+        // A provider that did not answer may still do the work: then the intent stays open, and the outbox looks again when the call
+        // has surely ended.
+        let certain = !matches!(
+            because,
+            Error::Provider(crate::idp::Error::Unavailable { .. })
+        );
+        if let Err(error) = self.undo_creation(&draft.operation, certain).await {
+            let key = draft.credential.key_id;
+            tracing::warn!(error = &error as &dyn std::error::Error, %key, "a half-made generation is undone later");
+        }
+    }
+}

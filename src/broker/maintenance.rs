@@ -1,0 +1,142 @@
+//! What runs beside the requests: the outbox, the signing keys, the counting of use, the forgetting of old answers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::Broker;
+use crate::store::idempotency;
+
+/// How often the outbox is looked at when nobody wakes its keeper.
+const OUTBOX: Duration = Duration::from_secs(1);
+/// How often it is looked whether another process changed something.
+const EPOCH: Duration = Duration::from_secs(1);
+/// How often the signing keys' ages are looked at.
+const SIGNING_KEYS: Duration = Duration::from_secs(60);
+/// How often old answers are forgotten.
+const FORGETTING: Duration = Duration::from_secs(600);
+
+/// The running tasks; they stop when this is dropped.
+pub struct Maintenance(Vec<JoinHandle<()>>);
+
+impl Maintenance {
+    /// These and one more, which stops with them.
+    pub fn beside(mut self, task: JoinHandle<()>) -> Self {
+        self.0.push(task);
+        self
+    }
+}
+
+impl Drop for Maintenance {
+    fn drop(&mut self) {
+        for task in &self.0 {
+            task.abort();
+        }
+    }
+}
+
+impl Broker {
+    /// Starts what runs beside the requests, on the runtime that this is called in.
+    pub fn maintain(self: &Arc<Self>) -> Maintenance {
+        Maintenance(vec![
+            tokio::spawn(Arc::clone(self).keep_outbox()),
+            tokio::spawn(Arc::clone(self).keep_signing_keys()),
+            tokio::spawn(Arc::clone(self).keep_usage()),
+            tokio::spawn(Arc::clone(self).keep_forgetting()),
+            tokio::spawn(Arc::clone(self).keep_epoch()),
+        ])
+    }
+
+    async fn keep_outbox(self: Arc<Self>) {
+        let mut ticks = every(OUTBOX);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = self.work.notified() => {}
+            }
+            while self.tend_outbox().await {}
+        }
+    }
+
+    async fn keep_signing_keys(self: Arc<Self>) {
+        let mut ticks = every(SIGNING_KEYS);
+        loop {
+            let outcome = tokio::select! {
+                _ = ticks.tick() => self.tend_signing_keys().await,
+                () = self.signing_changed.notified() => self.reload_signing_keys().await,
+            };
+            if let Err(error) = outcome {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the signing keys could not be tended"
+                );
+            }
+        }
+    }
+
+    async fn keep_usage(self: Arc<Self>) {
+        let mut ticks = every(Duration::from_secs(1));
+        let mut since = Duration::ZERO;
+        loop {
+            ticks.tick().await;
+            since += Duration::from_secs(1);
+            if since >= self.settings.usage_flush {
+                since = Duration::ZERO;
+                self.usage.allow();
+            }
+            self.write_some_usage().await;
+            self.metrics.set_cached_keys(self.memory.len() as u64);
+        }
+    }
+
+    /// On PostgreSQL another process may change what is remembered here: a command on another machine, another node. When the epoch
+    /// goes up by more than what this process did, everything is forgotten, within a second.
+    async fn keep_epoch(self: Arc<Self>) {
+        if self.store.backend() == crate::store::Backend::Sqlite {
+            return;
+        }
+        let mut ticks = every(EPOCH);
+        // The epoch less what this process added to it.
+        let mut others: Option<i64> = None;
+        loop {
+            ticks.tick().await;
+            let own = self.store.own_epochs();
+            let Ok(epoch) = self.store.read(crate::store::deployment::epoch).await else {
+                continue;
+            };
+            let now = epoch.saturating_sub(i64::try_from(own).unwrap_or(i64::MAX));
+            // A change of our own between the two readings counts as another's: then too much is forgotten, never too little.
+            if others.is_some_and(|before| now > before) {
+                self.forget_everything();
+            }
+            others = Some(others.map_or(now, |before| before.max(now)));
+        }
+    }
+
+    async fn keep_forgetting(self: Arc<Self>) {
+        let mut ticks = every(FORGETTING);
+        loop {
+            ticks.tick().await;
+            let now = self.now();
+            if let Err(error) = self
+                .store
+                .write(move |tx| idempotency::clean(tx, now))
+                .await
+            {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "expired answers could not be forgotten"
+                );
+            }
+        }
+    }
+}
+
+/// Ticks that do not pile up while the machine sleeps.
+fn every(period: Duration) -> tokio::time::Interval {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}

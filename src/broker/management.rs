@@ -1,0 +1,272 @@
+//! Who calls the management API: the local operator, or a key that holds rights on it.
+//!
+//! The token says who; whether he still may is asked of the record at every call: a revoked key's management token is refused at
+//! once, and its scopes are cut to what the key holds now.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use thiserror::Error as ThisError;
+
+use super::authentication::Refusal;
+use super::record::Record;
+use super::secrets::PurposeSecrets;
+use super::signing_keys::Signing;
+use super::{Broker, Error, Settings, StartError, audit};
+use crate::domain::algorithm::SigningAlgorithm;
+use crate::domain::audit::Origin;
+use crate::domain::id::{CredentialId, KeyId, OrganizationId};
+use crate::domain::random::Random;
+use crate::domain::scope::ScopeSet;
+use crate::domain::sealed::RootSecret;
+use crate::idp;
+use crate::store::{self, Store, credentials, deployment};
+use crate::token::claims::VerifiedClaims;
+use crate::token::mint::{AccessTokenClaims, Jti, mint};
+use crate::token::verify::VerifyError;
+
+/// How long an operator's token lives.
+const OPERATOR_TOKEN_LIFETIME: SignedDuration = SignedDuration::from_mins(10);
+/// What the subject of an operator's token starts with; no id of ours does.
+const OPERATOR: &str = "operator:";
+
+/// A caller of the management API.
+#[derive(Clone)]
+pub struct Caller {
+    /// The subject of his token.
+    pub actor: Arc<str>,
+    /// The only organization that he sees and touches; none for the deployment's operator.
+    pub organization_id: Option<OrganizationId>,
+    /// What his token lets him do.
+    pub scopes: ScopeSet,
+    /// Whence his rights come.
+    pub standing: Standing,
+}
+
+/// Whence a caller's rights come.
+#[derive(Clone)]
+pub enum Standing {
+    /// He runs the deployment.
+    Operator,
+    /// He is a key.
+    Key(Arc<Record>),
+}
+
+/// Why a bearer token is not taken.
+#[derive(Debug, ThisError)]
+pub enum CallerError {
+    /// Not a token of ours for this API that is good now.
+    #[error("the token is not good here")]
+    Token(#[from] VerifyError),
+    /// Its subject may do nothing here any more.
+    #[error("the token's subject is stopped or unknown")]
+    Subject,
+    /// The database did not answer.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The subject's identity provider is not configured.
+    #[error(transparent)]
+    Provider(Arc<idp::Error>),
+}
+
+impl Caller {
+    /// The organization that a list is narrowed to when `asked` was asked for; `None` if nothing can be in it.
+    pub(super) fn within(&self, asked: Option<OrganizationId>) -> Option<Option<OrganizationId>> {
+        match (self.organization_id, asked) {
+            (None, asked) => Some(asked),
+            (Some(own), None) => Some(Some(own)),
+            (Some(own), Some(asked)) => (own == asked).then_some(Some(own)),
+        }
+    }
+
+    /// Whether an organization is his to see; if not, it is not there for him.
+    pub(super) fn sees(&self, organization: &OrganizationId) -> Result<(), Error> {
+        match self.organization_id {
+            Some(own) if own != *organization => Err(Error::NotFound),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether he may change what belongs to the deployment.
+    pub(super) fn runs_the_deployment(&self) -> Result<(), Error> {
+        match self.organization_id {
+            Some(_) => Err(Error::Forbidden("it belongs to the deployment")),
+            None => Ok(()),
+        }
+    }
+
+    /// The key that he is, if he is one.
+    pub(super) fn key(&self) -> Option<&Record> {
+        match &self.standing {
+            Standing::Operator => None,
+            Standing::Key(record) => Some(record),
+        }
+    }
+}
+
+/// Tokens of operators that were used before, until they expire.
+#[derive(Default)]
+pub(super) struct SeenTokens(Mutex<HashMap<String, Timestamp>>);
+
+impl SeenTokens {
+    /// Whether this is the first use.
+    fn is_first(&self, claims: &VerifiedClaims, now: Timestamp) -> bool {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.retain(|_, exp| *exp + OPERATOR_TOKEN_LIFETIME > now);
+        seen.insert(claims.jti.clone(), claims.exp).is_none()
+    }
+
+    fn forget(&self, claims: &VerifiedClaims) {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&claims.jti);
+    }
+}
+
+impl Broker {
+    /// Whose bearer token it is. The first use of an operator's token is on record before this returns.
+    ///
+    /// # Errors
+    /// See [`CallerError`].
+    pub async fn authenticate_caller(
+        &self,
+        token: &str,
+        origin: &Origin,
+    ) -> Result<Caller, CallerError> {
+        let now = self.now();
+        let claims = self
+            .signing
+            .load()
+            .verifier
+            .verify(token, &self.management_audience, now)?;
+        if claims.sub.starts_with(OPERATOR) {
+            return self.operator(claims, origin).await;
+        }
+        let key: KeyId = claims.sub.parse().map_err(|_| CallerError::Subject)?;
+        let generation = claims
+            .generation
+            .as_deref()
+            .and_then(|text| text.parse::<CredentialId>().ok());
+        let generation = generation.ok_or(CallerError::Subject)?;
+        let found = self
+            .store
+            .read_hot(move |connection| credentials::find(connection, &generation))
+            .await?;
+        let credential = found
+            .filter(|credential| credential.key_id == key)
+            .ok_or(CallerError::Subject)?;
+        let record = match self.recall_or_read(&credential.user_name).await {
+            Ok(record) => record,
+            Err(Refusal::Store(error)) => return Err(error.into()),
+            Err(Refusal::Provider(error)) => return Err(CallerError::Provider(error)),
+            Err(_) => return Err(CallerError::Subject),
+        };
+        if record.stopped(now).is_some() || self.memory.is_stopping(&record.key_id()) {
+            return Err(CallerError::Subject);
+        }
+        let held = record
+            .policy()
+            .at(&self.management_audience)
+            .map(|grant| claims.scope.intersection(&grant.scopes));
+        Ok(Caller {
+            actor: claims.sub.into(),
+            organization_id: Some(record.organization_id()),
+            scopes: held.unwrap_or_default(),
+            standing: Standing::Key(record),
+        })
+    }
+
+    async fn operator(
+        &self,
+        claims: VerifiedClaims,
+        origin: &Origin,
+    ) -> Result<Caller, CallerError> {
+        if self.operator_tokens.is_first(&claims, self.now()) {
+            let origin = Origin {
+                actor: claims.sub.clone(),
+                ..origin.clone()
+            };
+            let details = json!({"jti": claims.jti, "scope": claims.scope.to_string()});
+            let event = self.event(&origin, "operator_token.used", &claims.sub, None, details);
+            let recorded = self.store.write(move |tx| audit::append(tx, &event)).await;
+            if let Err(error) = recorded {
+                // Not on record, so not used: the next call tries again.
+                self.operator_tokens.forget(&claims);
+                return Err(error.into());
+            }
+        }
+        Ok(Caller {
+            actor: claims.sub.into(),
+            organization_id: None,
+            scopes: claims.scope,
+            standing: Standing::Operator,
+        })
+    }
+}
+
+/// What an operator's token is made from.
+pub struct OperatorToken<'a> {
+    /// Who he is, such as his login name; the token's subject is `operator:` and this.
+    pub name: &'a str,
+    /// What the token lets him do; all that there is, if none.
+    pub scopes: Option<ScopeSet>,
+    /// Now.
+    pub now: Timestamp,
+}
+
+impl OperatorToken<'_> {
+    /// Signs it with the key on record, beside a running server or without one: for whoever can read the database and the root secret.
+    ///
+    /// # Errors
+    /// A wrong root secret, a database without a deployment, or no signing key.
+    pub async fn mint(
+        &self,
+        store: &Store,
+        root: &RootSecret,
+        settings: &Settings,
+        random: &dyn Random,
+    ) -> Result<String, StartError> {
+        let deployment = store
+            .read(deployment::find)
+            .await?
+            .ok_or(StartError::NotStarted)?;
+        if !root.matches(&deployment.root_check) {
+            return Err(StartError::WrongRootSecret);
+        }
+        let secrets = PurposeSecrets::load(store, root).await?;
+        let signing = Signing::load(store, &secrets, settings).await?;
+        let keys = SigningAlgorithm::ALL
+            .into_iter()
+            .find_map(|algorithm| signing.ring.active(algorithm));
+        let key = keys.ok_or(StartError::NotStarted)?;
+        let all = || {
+            super::resources::MANAGEMENT_SCOPES
+                .iter()
+                .filter_map(|(name, _)| name.parse().ok())
+                .collect()
+        };
+        let scopes = self.scopes.clone().unwrap_or_else(all);
+        let subject = format!("{OPERATOR}{}", self.name);
+        let claims = AccessTokenClaims {
+            iss: &deployment.issuer,
+            sub: &subject,
+            aud: &format!("{}/v1", deployment.issuer),
+            exp: self.now + OPERATOR_TOKEN_LIFETIME,
+            iat: self.now,
+            jti: &Jti::generate(random),
+            client_id: &subject,
+            scope: &scopes,
+            org_id: None,
+            owner: None,
+            generation: None,
+            family: None,
+            act: None,
+            may_act: None,
+            metadata: &[],
+        };
+        mint(key, &claims).map_err(|error| StartError::Signing(error.into()))
+    }
+}

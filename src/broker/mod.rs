@@ -1,0 +1,303 @@
+//! The use cases: what kagiya does, without a word of HTTP or SQL.
+//!
+//! [`Broker`] is the one shared state. It guarantees that a key is judged by what is on record now: what it remembers of keys is
+//! forgotten before the call that changed it is answered ([`memory`]), and secrets, resources and signing keys are snapshots that
+//! are replaced whole.
+
+mod audit;
+mod authentication;
+pub mod catalogue;
+mod error;
+mod exchange;
+mod grantor;
+pub mod idempotency;
+mod inspection;
+pub mod keys;
+pub mod maintenance;
+mod management;
+mod memory;
+mod organizations;
+mod outbox;
+mod permissions;
+mod rate;
+mod record;
+mod resources;
+mod reuse;
+mod secrets;
+mod signing_keys;
+mod start;
+mod usage;
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use tokio::sync::Notify;
+
+pub use self::audit::EventFilter;
+pub use self::authentication::Refusal;
+pub use self::error::{Conflict, Error};
+pub use self::exchange::{Exchanged, TokenRequest};
+pub use self::inspection::tag_of;
+pub use self::management::{Caller, CallerError, OperatorToken, Standing};
+pub use self::organizations::{NewOrganization, OrganizationChange};
+pub use self::permissions::NewPermission;
+pub use self::rate::RateLimitState;
+pub use self::record::{Record, Stopped};
+pub use self::resources::{NewResource, ResourceChange};
+pub use self::signing_keys::{PublishedSigningKey, Signing};
+pub use self::start::StartError;
+
+use self::catalogue::Catalogue;
+use self::memory::Memory;
+use self::rate::{AddressLimits, KeyLimits};
+use self::reuse::Reuse;
+use self::secrets::PurposeSecrets;
+use self::usage::Usage;
+use crate::domain::algorithm::SigningAlgorithm;
+use crate::domain::clock::Clock;
+use crate::domain::id::DeploymentId;
+use crate::domain::issuer::Issuer;
+use crate::domain::prefix::KeyPrefixes;
+use crate::domain::random::Random;
+use crate::domain::resource::TokenLifetime;
+use crate::domain::sealed::RootSecret;
+use crate::idp::Providers;
+use crate::store::{Change, Store};
+use crate::telemetry::metrics::Metrics;
+
+/// What a broker stands on.
+pub struct Foundations {
+    /// The database, its schema up to date.
+    pub store: Store,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// The root secret.
+    pub root: RootSecret,
+    /// Where machine users live.
+    pub providers: Providers,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// How a broker behaves.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The `iss` of its tokens.
+    pub issuer: Issuer,
+    /// Whether an issuer other than the recorded one is taken from now on.
+    pub accept_new_issuer: bool,
+    /// The prefixes of keys.
+    pub prefixes: KeyPrefixes,
+    /// How many generations of keys are remembered.
+    pub remembered_keys: usize,
+    /// For how many seconds an equal exchange gets the same token; 0: never.
+    pub reuse_seconds: u32,
+    /// How many bad keys an address may present in a minute.
+    pub bad_keys_per_minute: NonZeroU32,
+    /// How many calls to revoke leaked keys an address may make in a minute.
+    pub revoke_leaked_per_minute: NonZeroU32,
+    /// How many addresses are remembered for that.
+    pub remembered_addresses: usize,
+    /// What resources get that do not say.
+    pub default_token_lifetime: TokenLifetime,
+    /// What resources get that do not say.
+    pub default_algorithm: SigningAlgorithm,
+    /// How long verifiers may keep the JWK set.
+    pub jwks_max_age: Duration,
+    /// The age at which a signing key is replaced.
+    pub rotate_signing_keys_after: Duration,
+    /// How often use is written down.
+    pub usage_flush: Duration,
+    /// How long a call to an identity provider may take.
+    pub provider_timeout: Duration,
+}
+
+/// The broker. Shared by everything that serves.
+pub struct Broker {
+    store: Store,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    root: RootSecret,
+    providers: Providers,
+    metrics: Arc<Metrics>,
+    settings: Settings,
+    deployment: DeploymentId,
+    /// Names this run of the server in what it leaves behind.
+    run: String,
+    management_audience: String,
+    secrets: ArcSwap<PurposeSecrets>,
+    /// Seconds since 1970 at which the secrets were last read again because of a key of an unknown generation.
+    secrets_read_at: AtomicI64,
+    signing: ArcSwap<Signing>,
+    catalogue: Arc<Versioned<Catalogue>>,
+    memory: Arc<Memory>,
+    reuse: Reuse,
+    usage: Usage,
+    key_limits: KeyLimits,
+    bad_keys: AddressLimits,
+    leaked_calls: AddressLimits,
+    operator_tokens: management::SeenTokens,
+    sign_ins: authentication::SignIns,
+    /// Wakes whoever tends the outbox.
+    work: Arc<Notify>,
+    /// Wakes whoever reads the signing keys again.
+    signing_changed: Arc<Notify>,
+}
+
+impl Broker {
+    /// The present moment.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The `iss` of our tokens.
+    pub fn issuer(&self) -> &Issuer {
+        &self.settings.issuer
+    }
+
+    /// How this broker behaves.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The database.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The identity providers.
+    pub fn providers(&self) -> &Providers {
+        &self.providers
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// The clock that everything here goes by.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// The randomness that everything here draws from.
+    pub fn random(&self) -> &Arc<dyn Random> {
+        &self.random
+    }
+
+    /// The signing keys as they are now.
+    pub fn signing(&self) -> Arc<Signing> {
+        self.signing.load_full()
+    }
+
+    /// Takes one off an address's limit of calls that revoke leaked keys; `Err`: seconds to wait.
+    ///
+    /// # Errors
+    /// When there is none left.
+    pub fn take_leaked_call(&self, address: std::net::IpAddr) -> Result<(), u32> {
+        self.leaked_calls.take(address)
+    }
+
+    /// Takes one off an address's limit of bad keys; `Err`: seconds to wait.
+    ///
+    /// # Errors
+    /// When there is none left.
+    pub fn take_bad_key(&self, address: std::net::IpAddr) -> Result<(), u32> {
+        self.bad_keys.take(address)
+    }
+
+    /// The resources and permissions as they are now; read again if they changed.
+    async fn catalogue(&self) -> Result<Arc<Catalogue>, crate::store::Error> {
+        if let Some(catalogue) = self.catalogue.current() {
+            return Ok(catalogue);
+        }
+        let version = self.catalogue.wanted();
+        let (resources, permissions) = self.store.read(crate::store::resources::all).await?;
+        Ok(self
+            .catalogue
+            .replace(version, Catalogue::new(resources, permissions)))
+    }
+}
+
+impl Broker {
+    /// Forgets all that is remembered of the database, so that it is read again.
+    fn forget_everything(&self) {
+        self.catalogue.expire();
+        self.memory.forget_all();
+        self.signing_changed.notify_one();
+    }
+}
+
+/// A snapshot that knows whether it is the newest.
+struct Versioned<T> {
+    wanted: AtomicU64,
+    held: ArcSwap<(u64, Arc<T>)>,
+}
+
+impl<T: Default> Versioned<T> {
+    /// Holds nothing that is current.
+    fn stale() -> Self {
+        Self {
+            wanted: AtomicU64::new(1),
+            held: ArcSwap::from_pointee((0, Arc::default())),
+        }
+    }
+
+    /// Says that what is held is not the newest any more.
+    fn expire(&self) {
+        self.wanted.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// To be read before the rows that a new snapshot is made of.
+    fn wanted(&self) -> u64 {
+        self.wanted.load(Ordering::SeqCst)
+    }
+
+    /// What is held, if it is the newest.
+    fn current(&self) -> Option<Arc<T>> {
+        let held = self.held.load();
+        (held.0 == self.wanted()).then(|| Arc::clone(&held.1))
+    }
+
+    /// Holds a snapshot whose rows were read after `version` was; an older one never takes the place of a newer.
+    fn replace(&self, version: u64, value: T) -> Arc<T> {
+        let value = Arc::new(value);
+        let new = Arc::new((version, Arc::clone(&value)));
+        self.held.rcu(|held| {
+            if held.0 <= version {
+                Arc::clone(&new)
+            } else {
+                Arc::clone(held)
+            }
+        });
+        value
+    }
+}
+
+/// Forgets what a change makes wrong. Runs after the commit and before its caller is answered.
+fn forget(memory: &Memory, catalogue: &Versioned<Catalogue>, signing: &Notify, changes: &[Change]) {
+    for change in changes {
+        match change {
+            Change::Key { user_names, .. } => {
+                let names: Vec<_> = user_names
+                    .iter()
+                    .filter_map(|name| crate::domain::plaintext_key::UserName::parse(name))
+                    .collect();
+                memory.forget(&names);
+            }
+            Change::Organization(id) => memory.forget_organization(id),
+            Change::Catalogue => {
+                catalogue.expire();
+                memory.forget_all();
+            }
+            Change::Secrets => memory.forget_all(),
+            Change::SigningKeys => signing.notify_one(),
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! What the memory holds of one generation of a key: all that an exchange is judged by, in some 150 bytes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32};
+
+use jiff::Timestamp;
+
+use super::catalogue::{Catalogue, Policy};
+use crate::domain::id::{BODY_LENGTH, CredentialId, KeyId, OrganizationId, ResourceId};
+use crate::domain::lifecycle::{CredentialState, EndReason};
+use crate::domain::limits::{AllowedCidrs, RateLimit};
+use crate::domain::metadata::Metadata;
+use crate::domain::password::PasswordDigest;
+use crate::store::presented::Presented;
+
+/// Why a key that passed both proofs is refused all the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stopped {
+    /// Stopped for ever.
+    Revoked,
+    /// Replaced by a newer generation.
+    Rotated,
+    /// Past the moment that its owner set.
+    Expired,
+    /// Paused, or its organization is.
+    Disabled,
+}
+
+/// One generation, as it was read. Never changed but for its counters: a change of the key makes the memory forget it.
+pub struct Record {
+    digest: PasswordDigest,
+    key: [u8; BODY_LENGTH],
+    credential: [u8; BODY_LENGTH],
+    organization: [u8; BODY_LENGTH],
+    stopped: Option<Stopped>,
+    /// What it is from `ends_at` on.
+    ends_as: Stopped,
+    pub(super) digest_generation: u8,
+    pub(super) provider_generation: u8,
+    pub(super) provider: u8,
+    /// Whether it waits to be written with its counters.
+    pub(super) unwritten: AtomicBool,
+    /// Seconds since 1970 up to which the provider's word holds; the largest number: until changed.
+    pub(super) rights_until: u32,
+    /// Exchanges that are not written yet.
+    pub(super) exchanges: AtomicU32,
+    /// Seconds since 1970 of the last exchange.
+    pub(super) last_used: AtomicU32,
+    /// Microseconds since 1970 from which on it is refused; the largest number: never.
+    ends_at: i64,
+    /// What it may do.
+    pub(super) policy: Arc<Policy>,
+    /// What most keys do not have.
+    extras: Option<Box<Extras>>,
+}
+
+/// The rarer properties of a key.
+pub(super) struct Extras {
+    pub(super) metadata: Metadata,
+    pub(super) allowed_cidrs: Option<AllowedCidrs>,
+    pub(super) rate_limit: Option<RateLimit>,
+    pub(super) default_resource: Option<ResourceId>,
+}
+
+/// What the broker knows beside the row.
+pub(super) struct Surroundings<'a> {
+    pub(super) catalogue: &'a Catalogue,
+    /// The provider's place in the registry.
+    pub(super) provider: u8,
+    /// Until when what the provider said may be used; `None`: until changed.
+    pub(super) rights_until: Option<Timestamp>,
+}
+
+impl Record {
+    /// What a row means; `None` for a generation that was shown to nobody.
+    pub(super) fn new(row: Presented, surroundings: &Surroundings<'_>) -> Option<Self> {
+        let (generation_stopped, retires_at) = match row.state {
+            CredentialState::Pending
+            | CredentialState::Ended {
+                reason: EndReason::Undone,
+                ..
+            } => return None,
+            CredentialState::Active => (None, None),
+            CredentialState::Retiring { until } => (None, Some(until)),
+            CredentialState::Ended {
+                reason: EndReason::Revoked,
+                ..
+            } => (Some(Stopped::Revoked), None),
+            CredentialState::Ended {
+                reason: EndReason::Rotated,
+                ..
+            } => (Some(Stopped::Rotated), None),
+        };
+        let revoked = row.lifecycle.revoked_at.map(|_| Stopped::Revoked);
+        let paused = row.lifecycle.disabled_at.is_some() || row.organization_disabled;
+        let (ends_at, ends_as) = first_end(row.lifecycle.expires_at, retires_at);
+        let granted = row
+            .provider_rights
+            .as_ref()
+            .and_then(|rights| rights.granted.as_ref());
+        let policy = match granted {
+            None => surroundings.catalogue.policy(&row.permissions),
+            Some(granted) => surroundings
+                .catalogue
+                .policy_within(&row.permissions, granted),
+        };
+        let extras = Extras {
+            metadata: row.metadata,
+            allowed_cidrs: row.allowed_cidrs,
+            rate_limit: row.rate_limit,
+            default_resource: row.default_resource,
+        };
+        Some(Self {
+            digest: row.password_digest,
+            key: row.key_id.body(),
+            credential: row.credential_id.body(),
+            organization: row.organization_id.body(),
+            // Why the generation itself ended first: what its holder is told must not change when its key ends later.
+            stopped: generation_stopped
+                .or(revoked)
+                .or(paused.then_some(Stopped::Disabled)),
+            ends_as,
+            digest_generation: small(row.digest_generation),
+            provider_generation: small(row.provider_generation),
+            provider: surroundings.provider,
+            unwritten: AtomicBool::new(false),
+            rights_until: surroundings.rights_until.map_or(u32::MAX, seconds),
+            exchanges: AtomicU32::new(0),
+            last_used: AtomicU32::new(0),
+            ends_at,
+            policy,
+            extras: extras.any().then(|| Box::new(extras)),
+        })
+    }
+
+    /// Whether the password's digest is the one on record, in constant time.
+    pub(super) fn digest_matches(&self, digest: &PasswordDigest) -> bool {
+        self.digest.matches(digest)
+    }
+
+    /// Why it is refused at `now`, in the contract's order: revoked or rotated, expired, disabled.
+    pub(super) fn stopped(&self, now: Timestamp) -> Option<Stopped> {
+        match self.stopped {
+            Some(ended @ (Stopped::Revoked | Stopped::Rotated)) => Some(ended),
+            other => (now.as_microsecond() >= self.ends_at)
+                .then_some(self.ends_as)
+                .or(other),
+        }
+    }
+
+    /// Whether a newer generation took its place and it is taken for a while still.
+    pub(super) fn is_retiring(&self) -> bool {
+        self.ends_as == Stopped::Rotated
+    }
+
+    /// The last whole second since 1970 at which a token of it may live, if it has an end.
+    pub(super) fn last_second(&self) -> Option<i64> {
+        (self.ends_at != i64::MAX).then(|| self.ends_at.div_euclid(1_000_000))
+    }
+
+    /// What it is from its end on.
+    pub(super) fn ends_as(&self) -> Stopped {
+        self.ends_as
+    }
+
+    /// The key.
+    pub fn key_id(&self) -> KeyId {
+        KeyId::from_body(&self.key)
+    }
+
+    /// The generation.
+    pub fn credential_id(&self) -> CredentialId {
+        CredentialId::from_body(&self.credential)
+    }
+
+    /// The tenant.
+    pub fn organization_id(&self) -> OrganizationId {
+        OrganizationId::from_body(&self.organization)
+    }
+
+    /// What it may do.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The rarer properties, if it has any.
+    pub(super) fn extras(&self) -> Option<&Extras> {
+        self.extras.as_deref()
+    }
+}
+
+impl Extras {
+    fn any(&self) -> bool {
+        !self.metadata.is_empty()
+            || self.allowed_cidrs.is_some()
+            || self.rate_limit.is_some()
+            || self.default_resource.is_some()
+    }
+}
+
+/// The earlier of the two ends, in microseconds, and what it makes of the generation.
+fn first_end(expires_at: Option<Timestamp>, retires_at: Option<Timestamp>) -> (i64, Stopped) {
+    let moment = |at: Option<Timestamp>| at.map_or(i64::MAX, Timestamp::as_microsecond);
+    let (expires, retires) = (moment(expires_at), moment(retires_at));
+    if retires < expires {
+        (retires, Stopped::Rotated)
+    } else {
+        (expires, Stopped::Expired)
+    }
+}
+
+/// A moment in whole seconds since 1970, up to the year 2106; a later one is "until changed" for all who live today.
+pub(super) fn seconds(at: Timestamp) -> u32 {
+    u32::try_from(at.as_second().max(0)).unwrap_or(u32::MAX)
+}
+
+/// The number of a generation of secrets. Tag secrets have 62; digest and provider secrets rotate less often still.
+fn small(generation: i32) -> u8 {
+    u8::try_from(generation).unwrap_or(u8::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_small_enough_for_millions() {
+        assert!(size_of::<Record>() <= 152, "{} bytes", size_of::<Record>());
+    }
+
+    #[test]
+    fn the_earlier_end_counts() {
+        let at = |second| Some(Timestamp::from_second(second).unwrap());
+        assert_eq!(first_end(None, None), (i64::MAX, Stopped::Expired));
+        assert_eq!(first_end(at(9), at(5)), (5_000_000, Stopped::Rotated));
+        assert_eq!(first_end(at(5), at(9)), (5_000_000, Stopped::Expired));
+    }
+}

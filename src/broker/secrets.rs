@@ -1,0 +1,245 @@
+//! kagiya's own secrets, opened: what tags, digests, provider passwords and seals are made with.
+//!
+//! A snapshot of the rows of the store; replaced whole when they change. Each purpose has one current secret and keeps every older
+//! one that something may still need.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use thiserror::Error as ThisError;
+
+use crate::domain::key_tag::{TagGeneration, TagSecret, TagSecrets};
+use crate::domain::password::{DigestSecret, ProviderSecret};
+use crate::domain::purpose::{SecretPurpose, SecretState};
+use crate::domain::random::Random;
+use crate::domain::sealed::{self, OpenError, Place, RootSecret, Sealer};
+use crate::domain::secret::SecretBytes;
+use crate::store::secrets::{self, StoredSecret};
+use crate::store::{self, Store};
+
+/// The opened secrets.
+pub(super) struct PurposeSecrets {
+    /// Every tag secret that verifies.
+    pub(super) tags: TagSecrets,
+    /// The generation that new keys are tagged with.
+    pub(super) current_tag: TagGeneration,
+    digests: Generations<DigestSecret>,
+    providers: Generations<ProviderSecret>,
+    sealing: Generations<SecretBytes>,
+}
+
+/// The secrets of one purpose by number, and which of them makes new things.
+struct Generations<T> {
+    current: i32,
+    held: BTreeMap<i32, T>,
+}
+
+/// The rows do not give the secrets that a broker needs.
+#[derive(Debug, ThisError)]
+pub enum SecretsError {
+    /// The store did not give them.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The root secret does not open one.
+    #[error(
+        "generation {generation} of the {purpose} secret cannot be opened with this root secret"
+    )]
+    Sealed {
+        /// Which purpose.
+        purpose: SecretPurpose,
+        /// Which number.
+        generation: i32,
+        /// Why not.
+        source: OpenError,
+    },
+    /// A purpose has no current secret, or a number out of range.
+    #[error("there is no usable {0} secret on record")]
+    Missing(SecretPurpose),
+}
+
+impl PurposeSecrets {
+    /// Draws a first secret for each purpose, sealed.
+    pub(super) fn draw(root: &Sealer, random: &dyn Random) -> Vec<StoredSecret> {
+        let draw = |purpose: SecretPurpose| {
+            let secret = sealed::generate_purpose_secret(random);
+            let sealed = root.seal(place(purpose, "0"), secret.expose());
+            StoredSecret {
+                purpose,
+                generation: 0,
+                state: SecretState::Current,
+                sealed,
+            }
+        };
+        SecretPurpose::ALL.into_iter().map(draw).collect()
+    }
+
+    /// Records those of `drawn` whose purpose has no secret yet.
+    pub(super) fn record_missing(
+        tx: &mut store::Transaction<'_>,
+        drawn: &[StoredSecret],
+        now: Timestamp,
+    ) -> Result<(), store::Error> {
+        let held = secrets::all(tx)?;
+        let missing = drawn
+            .iter()
+            .filter(|new| held.iter().all(|secret| secret.purpose != new.purpose));
+        for new in missing {
+            secrets::insert(tx, new, now)?;
+        }
+        Ok(())
+    }
+
+    /// Reads and opens all of them.
+    pub(super) async fn load(store: &Store, root: &RootSecret) -> Result<Self, SecretsError> {
+        let rows = store.read(secrets::all).await?;
+        Self::open(&rows, &root.sealer())
+    }
+
+    fn open(rows: &[StoredSecret], root: &Sealer) -> Result<Self, SecretsError> {
+        let tag = Generations::of(SecretPurpose::Tag, rows, root, |bytes| {
+            TagSecret::new(*bytes)
+        })?;
+        let generation = |number: i32| {
+            u8::try_from(number)
+                .ok()
+                .and_then(TagGeneration::new)
+                .ok_or(SecretsError::Missing(SecretPurpose::Tag))
+        };
+        let current_tag = generation(tag.current)?;
+        let tags = tag
+            .held
+            .into_iter()
+            .map(|(number, secret)| Ok((generation(number)?, secret)))
+            .collect::<Result<Vec<_>, SecretsError>>()?;
+        Ok(Self {
+            tags: TagSecrets::new(tags),
+            current_tag,
+            digests: Generations::of(SecretPurpose::Digest, rows, root, |bytes| {
+                DigestSecret::new(*bytes)
+            })?,
+            providers: Generations::of(SecretPurpose::Provider, rows, root, |bytes| {
+                ProviderSecret::new(*bytes)
+            })?,
+            sealing: Generations::of(SecretPurpose::Sealing, rows, root, |bytes| {
+                SecretBytes::new(bytes.to_vec())
+            })?,
+        })
+    }
+
+    /// The digest secret that new digests are made with, and its number.
+    pub(super) fn current_digest(&self) -> (i32, &DigestSecret) {
+        self.digests.current()
+    }
+
+    /// The digest secret of a number.
+    pub(super) fn digest(&self, generation: i32) -> Option<&DigestSecret> {
+        self.digests.held.get(&generation)
+    }
+
+    /// The provider secret that new passwords at providers are made with, and its number.
+    pub(super) fn current_provider(&self) -> (i32, &ProviderSecret) {
+        self.providers.current()
+    }
+
+    /// The provider secret of a number.
+    pub(super) fn provider(&self, generation: i32) -> Option<&ProviderSecret> {
+        self.providers.held.get(&generation)
+    }
+
+    /// Seals under the current sealing secret.
+    pub(super) fn seal(&self, place: Place<'_>, plaintext: &[u8]) -> Vec<u8> {
+        let (generation, secret) = self.sealing.current();
+        Sealer::new(secret, number(generation)).seal(place, plaintext)
+    }
+
+    /// Opens what any sealing secret that is held here sealed.
+    pub(super) fn unseal(&self, place: Place<'_>, blob: &[u8]) -> Result<SecretBytes, OpenError> {
+        let (secret, generation) = self.sealed_with(blob)?;
+        Sealer::new(secret, generation).open(place, blob)
+    }
+
+    /// Seals so that only who brings `second` too can open it.
+    pub(super) fn seal_jointly(
+        &self,
+        second: &[u8],
+        place: Place<'_>,
+        plaintext: &[u8],
+    ) -> Vec<u8> {
+        let (generation, secret) = self.sealing.current();
+        Sealer::joint(secret, second, number(generation)).seal(place, plaintext)
+    }
+
+    /// Opens what was sealed with the same `second`.
+    pub(super) fn unseal_jointly(
+        &self,
+        second: &[u8],
+        place: Place<'_>,
+        blob: &[u8],
+    ) -> Result<SecretBytes, OpenError> {
+        let (secret, generation) = self.sealed_with(blob)?;
+        Sealer::joint(secret, second, generation).open(place, blob)
+    }
+
+    fn sealed_with(&self, blob: &[u8]) -> Result<(&SecretBytes, u32), OpenError> {
+        let generation = sealed::sealed_generation(blob)?;
+        let held = i32::try_from(generation.saturating_sub(1))
+            .ok()
+            .and_then(|number| self.sealing.held.get(&number));
+        held.map(|secret| (secret, generation))
+            .ok_or(OpenError::Generation(generation))
+    }
+}
+
+impl<T> Generations<T> {
+    fn of(
+        purpose: SecretPurpose,
+        rows: &[StoredSecret],
+        root: &Sealer,
+        make: impl Fn(&[u8; 32]) -> T,
+    ) -> Result<Self, SecretsError> {
+        let rows = rows.iter().filter(|row| row.purpose == purpose);
+        let current = rows
+            .clone()
+            .filter(|row| row.state == SecretState::Current)
+            .map(|row| row.generation)
+            .max();
+        let open = |row: &StoredSecret| {
+            let generation = row.generation;
+            let opened = root
+                .open(place(purpose, &generation.to_string()), &row.sealed)
+                .map_err(|source| SecretsError::Sealed {
+                    purpose,
+                    generation,
+                    source,
+                })?;
+            let bytes = opened
+                .expose()
+                .try_into()
+                .map_err(|_| SecretsError::Missing(purpose))?;
+            Ok((generation, make(bytes)))
+        };
+        let held: BTreeMap<_, _> = rows.map(open).collect::<Result<_, SecretsError>>()?;
+        Ok(Self {
+            current: current.ok_or(SecretsError::Missing(purpose))?,
+            held,
+        })
+    }
+
+    fn current(&self) -> (i32, &T) {
+        // `of` made sure that the current one is held.
+        (self.current, &self.held[&self.current])
+    }
+}
+
+fn place(purpose: SecretPurpose, id: &str) -> Place<'_> {
+    Place {
+        purpose: "secret",
+        name: purpose.as_str(),
+        id,
+    }
+}
+
+/// The number inside a sealed blob: 0 is the root's, so ours count from 1.
+fn number(generation: i32) -> u32 {
+    u32::try_from(generation).unwrap_or(0) + 1
+}

@@ -1,0 +1,334 @@
+//! The signing keys: loaded, made, rotated by hand and by age.
+//!
+//! The rules are the ring's ([`crate::token::rotation`]); here its steps are taken in the store, all of a plan in one transaction, and
+//! the ring that signs is replaced before the change is answered.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use thiserror::Error as ThisError;
+
+use super::secrets::PurposeSecrets;
+use super::{Broker, Caller, Conflict, Error, Settings, audit};
+use crate::domain::algorithm::SigningAlgorithm;
+use crate::domain::audit::Origin;
+use crate::domain::resource::TokenLifetime;
+use crate::domain::sealed::{OpenError, Place};
+use crate::store::signing_keys::{self, StoredSigningKey};
+use crate::store::{self, Change, Store};
+use crate::token::key_ring::{KeyRing, KeyRingError, KeyState, RingKey};
+use crate::token::rotation::{RotateError, RotationPolicy, Step};
+use crate::token::signing_key::{SigningKey, SigningKeyError};
+use crate::token::verify::Verifier;
+
+/// The ring, and what checks tokens by it.
+pub struct Signing {
+    /// The keys.
+    pub ring: KeyRing,
+    /// Checks tokens that they signed.
+    pub verifier: Verifier,
+}
+
+/// A signing key as admins see it.
+#[derive(Clone, Debug)]
+pub struct PublishedSigningKey {
+    /// Its id in the JWK set.
+    pub kid: String,
+    /// How it signs.
+    pub algorithm: SigningAlgorithm,
+    /// `next`, `active`, `retired` or `withdrawn`.
+    pub state: &'static str,
+    /// Since when it is in the set.
+    pub created_at: Timestamp,
+    /// Since when it signs no more.
+    pub retired_at: Option<Timestamp>,
+    /// From when it is out of the set.
+    pub remove_at: Option<Timestamp>,
+}
+
+/// The signing keys on record cannot be used.
+#[derive(Debug, ThisError)]
+pub enum SigningError {
+    /// The store did not give or take them.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// One cannot be opened.
+    #[error("signing key {kid} cannot be opened")]
+    Sealed {
+        /// Which.
+        kid: String,
+        /// Why not.
+        source: OpenError,
+    },
+    /// One is no key.
+    #[error(transparent)]
+    Key(#[from] SigningKeyError),
+    /// Together they make no ring.
+    #[error(transparent)]
+    Ring(#[from] KeyRingError),
+}
+
+impl Signing {
+    /// Reads and opens them.
+    pub(super) async fn load(
+        store: &Store,
+        secrets: &PurposeSecrets,
+        settings: &Settings,
+    ) -> Result<Self, SigningError> {
+        let rows = store.read(signing_keys::all).await?;
+        let keys = rows
+            .into_iter()
+            .map(|row| open(row, secrets))
+            .collect::<Result<Vec<_>, _>>()?;
+        let ring = KeyRing::new(keys, policy(settings))?;
+        let verifier = Verifier::new(settings.issuer.as_str(), &ring);
+        Ok(Self { ring, verifier })
+    }
+
+    /// The keys as admins see them, newest first.
+    pub fn published(&self) -> Vec<PublishedSigningKey> {
+        let published = |key: &RingKey| {
+            let (state, retired_at, remove_at) = match key.state {
+                KeyState::Next => ("next", None, None),
+                KeyState::Active { .. } => ("active", None, None),
+                KeyState::Retired { since, remove_at } => ("retired", Some(since), Some(remove_at)),
+                KeyState::Withdrawn => ("withdrawn", None, None),
+            };
+            PublishedSigningKey {
+                kid: key.key.kid().to_owned(),
+                algorithm: key.algorithm(),
+                state,
+                created_at: key.created_at,
+                retired_at,
+                remove_at,
+            }
+        };
+        self.ring.keys().iter().rev().map(published).collect()
+    }
+}
+
+fn policy(settings: &Settings) -> RotationPolicy {
+    let duration = |duration: std::time::Duration| {
+        SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
+    };
+    RotationPolicy {
+        set_max_age: duration(settings.jwks_max_age),
+        longest_token_lifetime: SignedDuration::from_secs(TokenLifetime::MAX.into()),
+        rotate_after: duration(settings.rotate_signing_keys_after),
+    }
+}
+
+fn place(kid: &str) -> Place<'_> {
+    Place {
+        purpose: "signing_key",
+        name: "pkcs8",
+        id: kid,
+    }
+}
+
+fn open(row: StoredSigningKey, secrets: &PurposeSecrets) -> Result<RingKey, SigningError> {
+    let pkcs8 = secrets
+        .unseal(place(&row.kid), &row.sealed)
+        .map_err(|source| SigningError::Sealed {
+            kid: row.kid.clone(),
+            source,
+        })?;
+    let corrupt =
+        || store::Error::corrupt("signing_keys.state", "a moment of the state is missing");
+    let state = match row.state.as_str() {
+        "next" => KeyState::Next,
+        "active" => KeyState::Active {
+            since: row.activated_at.ok_or_else(corrupt)?,
+        },
+        "retired" => KeyState::Retired {
+            since: row.retired_at.ok_or_else(corrupt)?,
+            remove_at: row.remove_at.ok_or_else(corrupt)?,
+        },
+        "withdrawn" => KeyState::Withdrawn,
+        _ => return Err(store::Error::corrupt("signing_keys.state", "unknown").into()),
+    };
+    let key = Arc::new(SigningKey::from_pkcs8(row.algorithm, &pkcs8)?);
+    Ok(RingKey {
+        key,
+        state,
+        created_at: row.created_at,
+    })
+}
+
+impl Broker {
+    /// Takes whatever steps are due: the first keys, rotation by age, the removal of keys that no token needs any more.
+    pub(super) async fn tend_signing_keys(&self) -> Result<(), SigningError> {
+        let steps = self
+            .signing
+            .load()
+            .ring
+            .plan(&SigningAlgorithm::ALL, self.now());
+        if steps.is_empty() {
+            Ok(())
+        } else {
+            self.take_steps(steps, Origin::server()).await
+        }
+    }
+
+    /// Reads the signing keys again.
+    pub(super) async fn reload_signing_keys(&self) -> Result<(), SigningError> {
+        let signing = Signing::load(&self.store, &self.secrets.load(), &self.settings).await?;
+        self.tell_age(&signing);
+        self.signing.store(Arc::new(signing));
+        Ok(())
+    }
+
+    /// The signing keys, newest first.
+    ///
+    /// # Errors
+    /// A caller who is bound to an organization: they belong to the deployment.
+    pub fn signing_keys(&self, caller: &Caller) -> Result<Vec<PublishedSigningKey>, Error> {
+        caller.runs_the_deployment()?;
+        Ok(self.signing.load().published())
+    }
+
+    /// Tells the metrics since when the oldest active key signs.
+    pub(super) fn tell_age(&self, signing: &Signing) {
+        let since = signing
+            .ring
+            .keys()
+            .iter()
+            .filter_map(|key| match key.state {
+                KeyState::Active { since } => Some(since),
+                _ => None,
+            });
+        if let Some(oldest) = since.min() {
+            self.metrics.set_signing_key_activated(oldest);
+        }
+    }
+
+    /// Lets the next key of an algorithm sign; of each algorithm, if none is named. A verifier that kept the set meets no unknown key.
+    ///
+    /// # Errors
+    /// A conflict while the next key was published too short a time ago; a caller who is bound to an organization.
+    pub async fn rotate_signing_keys(
+        &self,
+        algorithm: Option<SigningAlgorithm>,
+        caller: &Caller,
+        origin: Origin,
+    ) -> Result<Vec<PublishedSigningKey>, Error> {
+        caller.runs_the_deployment()?;
+        let now = self.now();
+        let algorithms = algorithm.map_or(SigningAlgorithm::ALL.to_vec(), |one| vec![one]);
+        let signing = self.signing.load_full();
+        let mut steps = Vec::new();
+        for algorithm in algorithms {
+            steps.extend(
+                signing
+                    .ring
+                    .rotate(algorithm, now)
+                    .map_err(|error| match error {
+                        RotateError::NoNext(algorithm) => Conflict::NoNextSigningKey(algorithm),
+                        RotateError::TooEarly { from } => Conflict::SigningKeyTooYoung(from),
+                    })?,
+            );
+        }
+        self.take_steps(steps, origin)
+            .await
+            .map_err(|error| match error {
+                SigningError::Store(error) => Error::Store(error),
+                other => Error::Internal(other.to_string()),
+            })?;
+        Ok(self.signing.load().published())
+    }
+
+    async fn take_steps(&self, steps: Vec<Step>, origin: Origin) -> Result<(), SigningError> {
+        let now = self.now();
+        let mut made = Vec::new();
+        for step in &steps {
+            if let Step::CreateActive(algorithm) | Step::CreateNext(algorithm) = step {
+                let active = matches!(step, Step::CreateActive(_));
+                made.push(self.make_signing_key(*algorithm, active, now).await?);
+            }
+        }
+        let event = self.event(
+            &origin,
+            "signing_keys.rotated",
+            "signing_keys",
+            None,
+            describe(&steps),
+        );
+        let first = self.signing.load().ring.keys().is_empty();
+        self.store
+            .write(move |tx| {
+                // Two nodes that start together on an empty table: the second finds the keys of the first.
+                if first && !signing_keys::all(tx)?.is_empty() {
+                    return Ok(());
+                }
+                for key in &made {
+                    signing_keys::insert(tx, key)?;
+                }
+                for step in &steps {
+                    take(tx, step, now)?;
+                }
+                audit::append(tx, &event)?;
+                tx.changed(Change::SigningKeys);
+                Ok::<_, store::Error>(())
+            })
+            .await?;
+        self.reload_signing_keys().await
+    }
+
+    async fn make_signing_key(
+        &self,
+        algorithm: SigningAlgorithm,
+        active: bool,
+        now: Timestamp,
+    ) -> Result<StoredSigningKey, SigningError> {
+        // An RSA key takes some 100 ms to make: not on a thread that serves.
+        let key = tokio::task::spawn_blocking(move || SigningKey::generate(algorithm)).await;
+        let key = key.map_err(|_| SigningKeyError::Generate)??;
+        let pkcs8 = key.to_pkcs8()?;
+        let public_jwk =
+            serde_json::to_string(key.public_jwk()).map_err(|_| SigningKeyError::Encode)?;
+        Ok(StoredSigningKey {
+            kid: key.kid().to_owned(),
+            algorithm,
+            state: if active { "active" } else { "next" }.to_owned(),
+            public_jwk,
+            sealed: self.secrets.load().seal(place(key.kid()), pkcs8.expose()),
+            created_at: now,
+            activated_at: active.then_some(now),
+            retired_at: None,
+            remove_at: None,
+        })
+    }
+}
+
+fn take(tx: &mut store::Transaction<'_>, step: &Step, now: Timestamp) -> Result<(), store::Error> {
+    match step {
+        Step::CreateActive(_) | Step::CreateNext(_) => {}
+        Step::Activate { kid, retire } => {
+            if let Some(retire) = retire {
+                let step = signing_keys::Step::Retire {
+                    at: now,
+                    remove_at: retire.remove_at,
+                };
+                signing_keys::take(tx, &retire.kid, step)?;
+            }
+            signing_keys::take(tx, kid, signing_keys::Step::Activate { at: now })?;
+        }
+        Step::Remove { kid } => {
+            signing_keys::take(tx, kid, signing_keys::Step::Remove { from: "retired" })?;
+        }
+    }
+    Ok(())
+}
+
+fn describe(steps: &[Step]) -> serde_json::Value {
+    let describe = |step: &Step| match step {
+        Step::CreateActive(algorithm) => json!({"created": "active", "algorithm": algorithm}),
+        Step::CreateNext(algorithm) => json!({"created": "next", "algorithm": algorithm}),
+        Step::Activate { kid, retire } => {
+            json!({"activated": kid, "retired": retire.as_ref().map(|retire| &retire.kid)})
+        }
+        Step::Remove { kid } => json!({"removed": kid}),
+    };
+    json!({"steps": steps.iter().map(describe).collect::<Vec<_>>()})
+}

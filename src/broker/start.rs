@@ -1,0 +1,291 @@
+//! From a database and a root secret to a broker that serves: the first start makes what is missing, every other finds it again.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
+
+use arc_swap::ArcSwap;
+use thiserror::Error as ThisError;
+use tokio::sync::Notify;
+
+use super::catalogue::Catalogue;
+use super::memory::Memory;
+use super::rate::{AddressLimits, KeyLimits};
+use super::resources::MANAGEMENT_SCOPES;
+use super::reuse::Reuse;
+use super::secrets::{PurposeSecrets, SecretsError};
+use super::signing_keys::{Signing, SigningError};
+use super::usage::Usage;
+use super::{Broker, Foundations, Settings, Versioned};
+use crate::domain::id::{DeploymentId, PermissionId, ResourceId};
+use crate::domain::permission::Permission;
+use crate::domain::resource::{Resource, TokenLifetime};
+use crate::store::deployment::{self, Deployment};
+use crate::store::{self, Backend, Change, resources};
+
+/// Why a broker cannot start. Each says what to do.
+#[derive(Debug, ThisError)]
+pub enum StartError {
+    /// The database does not answer or is not what it should be.
+    #[error("the database cannot be used")]
+    Store(#[from] store::Error),
+    /// The root secret is not the one that this database was made with.
+    #[error(
+        "the root secret is not the one that this database was made with: give the right one by KAGIYA_ROOT_SECRET or \
+         KAGIYA_ROOT_SECRET_FILE; without it nothing that is sealed here can be opened"
+    )]
+    WrongRootSecret,
+    /// The secrets on record cannot be opened.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
+    /// The signing keys on record cannot be used.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
+    /// Another issuer than before.
+    #[error(
+        "the issuer is {configured}, but this database was made for {recorded}: tokens and resource servers know that one. \
+         Give the recorded one, or accept the new one with --accept-new-issuer"
+    )]
+    OtherIssuer {
+        /// What the configuration says.
+        configured: String,
+        /// What the database says.
+        recorded: String,
+    },
+    /// No server ever started on this database.
+    #[error("no server has started on this database yet: start one with kagiya serve")]
+    NotStarted,
+    /// The issuer makes no identifier for the management API.
+    #[error("the issuer {0} cannot be the base of the management API's identifier")]
+    Issuer(String),
+}
+
+impl Broker {
+    /// Starts: records the deployment, its first secrets, signing keys and the management resource where they are missing, and loads
+    /// what is there.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start(
+        foundations: Foundations,
+        mut settings: Settings,
+    ) -> Result<Arc<Self>, StartError> {
+        let Foundations {
+            store,
+            clock,
+            random,
+            root,
+            providers,
+            metrics,
+        } = foundations;
+        let deployment =
+            match record_deployment(&store, &settings, &root, (&*clock, &*random)).await {
+                // Another node's first start at the same moment was faster: now its record is there.
+                Err(StartError::Store(store::Error::Conflict { .. })) => {
+                    record_deployment(&store, &settings, &root, (&*clock, &*random)).await?
+                }
+                recorded => recorded?,
+            };
+        let (prefix, now) = (settings.prefixes.current().clone(), clock.now());
+        let used = store
+            .write(move |tx| deployment::use_prefix(tx, &prefix, now))
+            .await?;
+        settings.prefixes = settings.prefixes.and(used);
+        let management_audience = settings.issuer.management_audience();
+        let memory = Arc::new(Memory::new(settings.remembered_keys));
+        let catalogue = Arc::new(Versioned::<Catalogue>::stale());
+        let signing_changed = Arc::new(Notify::new());
+        {
+            let (memory, catalogue, signing) = (
+                Arc::clone(&memory),
+                Arc::clone(&catalogue),
+                Arc::clone(&signing_changed),
+            );
+            store.subscribe(move |changes| super::forget(&memory, &catalogue, &signing, changes));
+        }
+        let secrets = PurposeSecrets::load(&store, &root).await?;
+        let signing = Signing::load(&store, &secrets, &settings).await?;
+        let addresses = settings.remembered_addresses;
+        let broker = Arc::new(Self {
+            deployment: deployment.id,
+            run: random_name(&*random),
+            management_audience,
+            secrets: ArcSwap::from_pointee(secrets),
+            secrets_read_at: AtomicI64::new(0),
+            signing: ArcSwap::from_pointee(signing),
+            catalogue,
+            memory,
+            reuse: Reuse::new(settings.reuse_seconds, settings.remembered_keys),
+            usage: Usage::default(),
+            key_limits: KeyLimits::new(Arc::clone(&clock)),
+            bad_keys: AddressLimits::new(
+                settings.bad_keys_per_minute,
+                addresses,
+                Arc::clone(&clock),
+            ),
+            leaked_calls: AddressLimits::new(
+                settings.revoke_leaked_per_minute,
+                addresses,
+                Arc::clone(&clock),
+            ),
+            operator_tokens: Default::default(),
+            sign_ins: Default::default(),
+            work: Arc::new(Notify::new()),
+            signing_changed,
+            store,
+            clock,
+            random,
+            root,
+            providers,
+            metrics,
+            settings,
+        });
+        broker.tell_age(&broker.signing());
+        broker.tend_signing_keys().await?;
+        broker.clear_up_after_a_crash().await?;
+        Ok(broker)
+    }
+
+    /// On SQLite nobody else can be making keys while this process starts, so what is unfinished was left by a crash.
+    async fn clear_up_after_a_crash(&self) -> Result<(), store::Error> {
+        if self.store.backend() != Backend::Sqlite {
+            return Ok(());
+        }
+        let (run, now) = (self.run.clone(), self.now());
+        self.store
+            .write(move |tx| {
+                store::idempotency::clean_unfinished(tx, &run)?;
+                store::idp_operations::expedite_creations(tx, now)
+            })
+            .await?;
+        self.tend_outbox().await;
+        Ok(())
+    }
+}
+
+async fn record_deployment(
+    store: &store::Store,
+    settings: &Settings,
+    root: &crate::domain::sealed::RootSecret,
+    (clock, random): (
+        &dyn crate::domain::clock::Clock,
+        &dyn crate::domain::random::Random,
+    ),
+) -> Result<Deployment, StartError> {
+    let issuer = settings.issuer.as_str().to_owned();
+    let found = store.read(deployment::find).await?;
+    if let Some(found) = &found {
+        if !root.matches(&found.root_check) {
+            return Err(StartError::WrongRootSecret);
+        }
+        if found.issuer != issuer && !settings.accept_new_issuer {
+            return Err(StartError::OtherIssuer {
+                configured: issuer,
+                recorded: found.issuer.clone(),
+            });
+        }
+    }
+    let now = clock.now();
+    let new = Deployment {
+        id: DeploymentId::generate(random),
+        issuer: issuer.clone(),
+        root_check: root.check_value().to_vec(),
+        created_at: now,
+    };
+    let audience = settings.issuer.management_audience();
+    let identifier = audience
+        .parse()
+        .map_err(|_| StartError::Issuer(issuer.clone()))?;
+    let management = Resource {
+        id: ResourceId::generate(random),
+        identifier,
+        name: Some("kagiya management API".to_owned()),
+        token_lifetime: TokenLifetime::default(),
+        signing_algorithm: settings.default_algorithm,
+        metadata_claims: Default::default(),
+        reserved: true,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    };
+    let ids: Vec<PermissionId> = MANAGEMENT_SCOPES
+        .iter()
+        .map(|_| PermissionId::generate(random))
+        .collect();
+    // The secrets are drawn before the transaction: its code must not borrow.
+    let sealer = root.sealer();
+    let draws = PurposeSecrets::draw(&sealer, random);
+    let outcome = store
+        .write(move |tx| {
+            let deployment = match deployment::find(tx)? {
+                Some(found) => found,
+                None => {
+                    deployment::insert(tx, &new)?;
+                    new
+                }
+            };
+            PurposeSecrets::record_missing(tx, &draws, now)?;
+            record_management_resource(tx, management, &ids)?;
+            if deployment.issuer != issuer {
+                deployment::set_issuer(tx, &issuer)?;
+            }
+            Ok::<_, store::Error>(deployment)
+        })
+        .await;
+    Ok(outcome?)
+}
+
+/// Makes the management API's resource, or gives it the identifier of a new issuer, and the permissions that it lacks.
+fn record_management_resource(
+    tx: &mut store::Transaction<'_>,
+    new: Resource,
+    ids: &[PermissionId],
+) -> Result<(), store::Error> {
+    let (all, permissions) = resources::all(tx)?;
+    let resource = match all.into_iter().find(|resource| resource.reserved) {
+        None => {
+            resources::insert(tx, &new)?;
+            tx.changed(Change::Catalogue);
+            new
+        }
+        Some(found) if found.identifier != new.identifier => {
+            resources::update(
+                tx,
+                &Resource {
+                    identifier: new.identifier,
+                    ..found.clone()
+                },
+            )?;
+            tx.changed(Change::Catalogue);
+            found
+        }
+        Some(found) => found,
+    };
+    for ((name, description), id) in MANAGEMENT_SCOPES.iter().zip(ids) {
+        if permissions
+            .iter()
+            .any(|known| known.resource_id == resource.id && known.name.as_str() == *name)
+        {
+            continue;
+        }
+        let name = name
+            .parse()
+            .map_err(|error| store::Error::corrupt("permissions.name", error))?;
+        let permission = Permission {
+            id: *id,
+            resource_id: resource.id,
+            name,
+            description: Some((*description).to_owned()),
+            created_at: resource.created_at,
+        };
+        resources::insert_permission(tx, &permission)?;
+        tx.changed(Change::Catalogue);
+    }
+    Ok(())
+}
+
+fn random_name(random: &dyn crate::domain::random::Random) -> String {
+    let mut name = [0u8; 16];
+    random.text(crate::domain::base32::ALPHABET, &mut name);
+    // Base32 text is ASCII.
+    String::from_utf8_lossy(&name).into_owned()
+}
