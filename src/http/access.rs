@@ -1,0 +1,160 @@
+//! Who may call an endpoint. The routing table names an [`Access`] for each; nothing is reachable without one.
+//!
+//! For the management API the check happens before the handler and before its body is read: the bearer token is verified
+//! (RFC 6750), its scope compared with the one that the table names, and the [`Caller`] handed to the handler. A handler that
+//! asks for a `Caller` on a route without that check gets a 500, so the mistake cannot open a door. A call that was let in is
+//! carried to its end whether or not the client waits for it.
+
+use std::future::{Ready, ready};
+use std::sync::Arc;
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::middleware::{Next, from_fn};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, Route, web};
+use futures_util::future::LocalBoxFuture;
+
+use super::facts::Facts;
+use super::header::{self, Authorization};
+use super::problem::Problem;
+pub use crate::broker::Caller;
+
+/// Who may call an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody.
+    Public,
+    /// Whoever presents an API key; the handler's own extractor judges it.
+    Key,
+    /// A bearer token for the management API that holds this scope.
+    Management(&'static str),
+}
+
+/// A bearer token that was presented, and with which request.
+pub struct Presented<'a> {
+    /// The token as it was sent: not verified yet.
+    pub unverified_token: &'a str,
+    /// The request that it came with.
+    pub facts: &'a Facts,
+}
+
+/// Verifies bearer tokens for the management API.
+pub trait ManagementAuthenticator: Send + Sync + 'static {
+    /// Tells whose token it is.
+    ///
+    /// # Errors
+    /// [`Problem::invalid_token`] when it is not good here; 503 when that cannot be found out.
+    fn authenticate<'a>(
+        &'a self,
+        presented: Presented<'a>,
+    ) -> LocalBoxFuture<'a, Result<Caller, Problem>>;
+}
+
+impl Access {
+    /// Puts the check in front of the route's handler.
+    pub(super) fn guard(self, route: Route) -> Route {
+        match self {
+            Self::Public | Self::Key => route,
+            Self::Management(scope) => route.wrap(from_fn(
+                move |request: ServiceRequest, next: Next<BoxBody>| check(scope, request, next),
+            )),
+        }
+    }
+}
+
+async fn check(
+    scope: &'static str,
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    match caller(scope, request.request()).await {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            to_the_end(next.call(request)).await
+        }
+        Err(problem) => Ok(request.error_response(problem)),
+    }
+}
+
+/// Runs the handler to its end even if the client goes away meanwhile, which drops this future: a change that is made in several
+/// steps is never left between two of them, and an Idempotency-Key finds the answer of the call that it names.
+async fn to_the_end<T: 'static>(
+    handler: impl Future<Output = Result<T, actix_web::Error>> + 'static,
+) -> Result<T, actix_web::Error> {
+    match actix_web::rt::spawn(handler).await {
+        Ok(answer) => answer,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(Problem::internal("the worker stopped before the handler did").into()),
+        },
+    }
+}
+
+async fn caller(scope: &'static str, request: &HttpRequest) -> Result<Caller, Problem> {
+    let facts = Facts::extract(request).await?;
+    let Authorization::Bearer(unverified_token) = header::authorization(request.headers())? else {
+        return Err(Problem::bearer_required());
+    };
+    let authenticator = request
+        .app_data::<web::Data<dyn ManagementAuthenticator>>()
+        .ok_or_else(|| Problem::internal("the application has no authenticator"))?;
+    let caller = authenticator
+        .authenticate(Presented {
+            unverified_token,
+            facts: &facts,
+        })
+        .await?;
+    facts.actor(Arc::clone(&caller.actor));
+    if let Some(id) = caller.organization_id {
+        facts.organization(id);
+    }
+    if !caller.scopes.iter().any(|held| held.as_str() == scope) {
+        return Err(Problem::insufficient_scope(scope));
+    }
+    Ok(caller)
+}
+
+impl FromRequest for Caller {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let caller = request.extensions().get::<Self>().cloned();
+        ready(
+            caller.ok_or_else(|| {
+                Problem::internal("the route has no management access in the table")
+            }),
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+    use std::rc::Rc;
+
+    use futures_util::FutureExt;
+    use tokio::task::LocalSet;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_call_is_carried_to_its_end_when_its_client_goes_away() {
+        let done = Rc::new(Cell::new(false));
+        let tasks = LocalSet::new();
+        tasks
+            .run_until(async {
+                let noted = Rc::clone(&done);
+                let handler = async move {
+                    tokio::task::yield_now().await;
+                    noted.set(true);
+                    Ok(())
+                };
+                assert!(to_the_end(handler).now_or_never().is_none());
+            })
+            .await;
+        assert!(!done.get());
+        tasks.await;
+        assert!(done.get());
+    }
+}

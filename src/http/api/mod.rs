@@ -1,0 +1,89 @@
+//! The management API: one file for each collection, its bodies beside its handlers.
+//!
+//! A handler reads, calls the broker once, and shows the outcome; what may be done, and by whom, the broker says. The conventions
+//! are those of [`super::management`]: items carry `ETag`, a change may be bound to one with `If-Match`, and a creation that is
+//! repeated with its `Idempotency-Key` gives the same answer again.
+
+pub mod audit_events;
+pub mod key;
+pub mod keys;
+pub mod organizations;
+pub mod permissions;
+pub mod resources;
+pub mod signing_keys;
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::http::header::ETAG;
+use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
+use serde::Serialize;
+
+use super::access::Caller;
+use super::etag::etag;
+use super::facts::Facts;
+use super::idempotency_key::OptionalIdempotencyKey;
+use super::management::kept;
+use super::problem::Problem;
+use crate::broker::Broker;
+use crate::broker::idempotency::{Attempt, KeptAnswer};
+use crate::domain::audit::Origin;
+use crate::domain::id::KeyId;
+
+/// A call of the management API whose caller has been let in: whom it asks, and who asks.
+pub struct Call {
+    broker: web::Data<Broker>,
+    caller: Caller,
+    facts: Facts,
+}
+
+impl Call {
+    /// The request as the audit trail names it.
+    fn origin(&self) -> Origin {
+        self.facts.origin(&self.caller.actor)
+    }
+
+    /// Lets the log say which key it is about.
+    fn about(&self, key: KeyId) {
+        self.facts.key(key);
+    }
+
+    /// The request as one that may come again, if it has an Idempotency-Key; `place` is its method and path.
+    fn attempt(&self, key: OptionalIdempotencyKey, place: &str, body: &[u8]) -> Option<Attempt> {
+        let OptionalIdempotencyKey(key) = key;
+        key.map(|key| Attempt::new(&self.caller.actor, place, key.as_str(), body))
+    }
+}
+
+impl FromRequest for Call {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        ready(call(request, payload))
+    }
+}
+
+fn call(request: &HttpRequest, payload: &mut Payload) -> Result<Call, Problem> {
+    let broker = request.app_data::<web::Data<Broker>>().cloned();
+    Ok(Call {
+        broker: broker.ok_or_else(|| Problem::internal("the application has no broker"))?,
+        caller: Caller::from_request(request, payload).into_inner()?,
+        facts: Facts::from_request(request, payload).into_inner()?,
+    })
+}
+
+/// 201 with where the new thing is, its version, and itself.
+fn created<T: Serialize>(location: String, version: i64, body: &T) -> KeptAnswer {
+    let tag = format!("\"v{version}\"");
+    let headers = vec![("Location", location), ("ETag", tag)];
+    kept(StatusCode::CREATED, headers, body)
+}
+
+/// 200 with a thing and its version.
+fn item<T: Serialize>(version: i64, body: &T) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((ETAG, etag(version)))
+        .json(body)
+}

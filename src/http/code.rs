@@ -1,0 +1,141 @@
+//! The table of problem codes: every error that this API answers, with its status and title.
+//!
+//! A code is a stable snake_case word that programs may match on; its problem `type` (RFC 9457 §3.1.1) is
+//! `urn:kagiya:problem:<code>`: absolute, and the same in every deployment. `docs/errors.md` explains each to the reader of an
+//! answer, and a test holds that document against this table.
+
+use actix_web::http::StatusCode;
+
+macro_rules! codes {
+    ($($variant:ident $code:literal $status:ident $title:literal;)*) => {
+        /// A stable word for what went wrong.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $(#[doc = $title] $variant,)*
+        }
+
+        impl Code {
+            /// All codes, in the order of the table.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The word, as it stands in `code`.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $code,)* }
+            }
+
+            /// The HTTP status of an answer with this code.
+            pub const fn status(self) -> StatusCode {
+                match self { $(Self::$variant => StatusCode::$status,)* }
+            }
+
+            /// The short summary, the same for every occurrence (RFC 9457 §3.1.3).
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)* }
+            }
+
+            /// The problem type, an absolute URI (RFC 9457 §3.1.1).
+            pub const fn type_uri(self) -> &'static str {
+                match self { $(Self::$variant => concat!("urn:kagiya:problem:", $code),)* }
+            }
+        }
+    };
+}
+
+codes! {
+    // The request itself.
+    InvalidJson "invalid_json" BAD_REQUEST "The body is not valid JSON";
+    InvalidRequest "invalid_request" BAD_REQUEST "The request is malformed";
+    InvalidScope "invalid_scope" BAD_REQUEST "A scope was asked for that is not held";
+    InvalidTarget "invalid_target" BAD_REQUEST "No token can be issued for this resource";
+    NotFound "not_found" NOT_FOUND "There is nothing here";
+    MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "This method is not allowed here";
+    PayloadTooLarge "payload_too_large" PAYLOAD_TOO_LARGE "The body is too large";
+    UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE "The body has the wrong media type";
+    UnknownField "unknown_field" UNPROCESSABLE_ENTITY "A field is not known here";
+    InvalidParameter "invalid_parameter" UNPROCESSABLE_ENTITY "A value is not valid";
+
+    // Who asks.
+    Unauthorized "unauthorized" UNAUTHORIZED "A credential is needed";
+    InvalidToken "invalid_token" UNAUTHORIZED "The access token is not valid";
+    InvalidApiKey "invalid_api_key" UNAUTHORIZED "The API key is not valid";
+    ApiKeyExpired "api_key_expired" UNAUTHORIZED "The API key has expired";
+    ApiKeyDisabled "api_key_disabled" UNAUTHORIZED "The API key is disabled";
+    ApiKeyRevoked "api_key_revoked" UNAUTHORIZED "The API key was revoked";
+    ApiKeyRotated "api_key_rotated" UNAUTHORIZED "The API key was replaced by a newer one";
+    Forbidden "forbidden" FORBIDDEN "This is not allowed";
+    InsufficientScope "insufficient_scope" FORBIDDEN "The access token lacks a scope";
+    AddressNotAllowed "address_not_allowed" FORBIDDEN "The API key may not be used from this address";
+    WouldWiden "would_widen" FORBIDDEN "This would give more than the caller holds";
+    RateLimited "rate_limited" TOO_MANY_REQUESTS "Too many requests";
+
+    // The present state of things.
+    SlugTaken "slug_taken" CONFLICT "The slug is taken";
+    IdentifierTaken "identifier_taken" CONFLICT "The identifier is taken";
+    PermissionExists "permission_exists" CONFLICT "The permission exists already";
+    OrganizationNotEmpty "organization_not_empty" CONFLICT "The organization still has keys";
+    ResourceReserved "resource_reserved" CONFLICT "The resource is reserved";
+    KeyRevoked "key_revoked" CONFLICT "The key is revoked";
+    KeyNotActive "key_not_active" CONFLICT "The key is not in a state that allows this";
+    KeyChanged "key_changed" CONFLICT "The key was changed by another call at the same time";
+    NextKeyTooYoung "next_key_too_young" CONFLICT "The next signing key has not been published for long enough";
+    IdempotencyKeyReused "idempotency_key_reused" UNPROCESSABLE_ENTITY "The Idempotency-Key was used with another body";
+    IdempotencyInProgress "idempotency_in_progress" CONFLICT "The first request with this Idempotency-Key still runs";
+    IdempotencyAnswerGone "idempotency_answer_gone" CONFLICT "The answer kept for this Idempotency-Key has been erased";
+    PreconditionFailed "precondition_failed" PRECONDITION_FAILED "The object has changed since it was read";
+
+    // The server.
+    DatabaseUnavailable "database_unavailable" SERVICE_UNAVAILABLE "The database cannot be reached";
+    IdentityProviderUnavailable "identity_provider_unavailable" SERVICE_UNAVAILABLE "The identity provider cannot be used";
+    Internal "internal" INTERNAL_SERVER_ERROR "Something went wrong on the server";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Code;
+
+    #[test]
+    fn the_document_has_one_row_for_each_code_in_the_order_of_the_table() {
+        let document = include_str!("../../docs/errors.md");
+        let rows: Vec<String> = document
+            .lines()
+            .filter(|line| line.starts_with("| `"))
+            .map(|line| {
+                line.splitn(5, '|')
+                    .take(4)
+                    .map(str::trim)
+                    .collect::<Vec<_>>()
+                    .join("|")
+            })
+            .collect();
+        let table: Vec<String> = Code::ALL
+            .iter()
+            .map(|code| {
+                format!(
+                    "|`{}`|{}|{}",
+                    code.as_str(),
+                    code.status().as_u16(),
+                    code.title()
+                )
+            })
+            .collect();
+        assert_eq!(rows, table);
+    }
+
+    #[test]
+    fn codes_are_snake_case_and_unique() {
+        for (index, code) in Code::ALL.iter().enumerate() {
+            assert!(
+                code.as_str()
+                    .bytes()
+                    .all(|byte| byte.is_ascii_lowercase() || byte == b'_'),
+                "{code:?}"
+            );
+            assert!(
+                Code::ALL[..index]
+                    .iter()
+                    .all(|other| other.as_str() != code.as_str()),
+                "{code:?}"
+            );
+        }
+    }
+}

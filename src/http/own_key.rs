@@ -1,0 +1,141 @@
+//! What the holder of a key can do with it beside trading it: look at it, and stop it.
+
+use std::sync::Arc;
+
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use zeroize::Zeroizing;
+
+use super::facts::Facts;
+use super::json::Json;
+use super::key_holder::{Refuser, unverified_key};
+use super::key_object::KeyObject;
+use super::problem::Problem;
+use super::query::NoQuery;
+use crate::broker::Broker;
+use crate::telemetry::request_log::RequestLog;
+
+/// The longest body of a report of leaked keys.
+const LEAKED_BODY: usize = 256 * 1024;
+/// The most keys in one.
+const MOST_LEAKED: usize = 1000;
+
+/// Look at the presented key
+///
+/// The key's own object: what it may do, until when, when it was last used.
+#[utoipa::path(get, path = "/v1/key", tag = "keys in hand", responses((status = 200, description = "The key", body = KeyObject)))]
+pub async fn show(
+    request: HttpRequest,
+    _: NoQuery,
+    facts: Facts,
+    broker: web::Data<Broker>,
+    log: web::Data<RequestLog>,
+) -> Result<HttpResponse, Problem> {
+    let key = unverified_key(request.headers())?;
+    let refuser = Refuser {
+        broker: &broker,
+        log: &log,
+        facts: &facts,
+    };
+    let record = broker
+        .identify(key)
+        .await
+        .map_err(|refusal| refuser.refuse(refusal))?;
+    facts.key(record.key_id());
+    facts.organization(record.organization_id());
+    broker
+        .admit(&record, facts.client(), broker.now())
+        .map_err(|refusal| refuser.refuse(refusal))?;
+    let shown = broker
+        .own_key(&record)
+        .await
+        .map_err(|refusal| refuser.refuse(refusal))?;
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .json(KeyObject::of_holder(&shown)))
+}
+
+/// Stop the presented key
+///
+/// For ever. A key that another one replaced and that is still taken for a while ends its own while and leaves its successor alone.
+/// Neither addresses nor rate limits nor a pause stand in the way.
+#[utoipa::path(post, path = "/v1/key/revoke", tag = "keys in hand", responses((status = 204, description = "Stopped")))]
+pub async fn revoke(
+    request: HttpRequest,
+    _: NoQuery,
+    facts: Facts,
+    broker: web::Data<Broker>,
+    log: web::Data<RequestLog>,
+) -> Result<HttpResponse, Problem> {
+    let key = unverified_key(request.headers())?;
+    let broker: Arc<Broker> = broker.into_inner();
+    let outcome = broker.revoke_own_key(key, facts.origin("")).await;
+    let refuser = Refuser {
+        broker: &broker,
+        log: &log,
+        facts: &facts,
+    };
+    let record = outcome.map_err(|refusal| refuser.refuse(refusal))?;
+    facts.key(record.key_id());
+    facts.organization(record.organization_id());
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// Keys that somebody found.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LeakedKeys {
+    /// Whole keys, up to 1000.
+    #[schema(example = json!(["kgy_10…"]), max_items = 1000)]
+    keys: Vec<String>,
+}
+
+/// What became of them.
+#[derive(Serialize, ToSchema)]
+pub struct LeakedAnswer {
+    /// How many were stopped.
+    revoked: usize,
+    /// How many prove nothing: malformed, forged, unknown or dead already.
+    unknown: usize,
+}
+
+/// Stop keys that leaked
+///
+/// For whoever finds keys where they should not be. The whole key is the proof; no other credential is needed.
+#[utoipa::path(
+    post, path = "/v1/keys/revoke-leaked", tag = "keys in hand",
+    request_body = LeakedKeys, responses((status = 200, description = "How many were stopped", body = LeakedAnswer)),
+)]
+pub async fn revoke_leaked(
+    _: NoQuery,
+    facts: Facts,
+    broker: web::Data<Broker>,
+    log: web::Data<RequestLog>,
+    Json(body): Json<LeakedKeys, LEAKED_BODY>,
+) -> Result<HttpResponse, Problem> {
+    if body.keys.len() > MOST_LEAKED {
+        return Err(Problem::invalid_parameter("keys", "must be at most 1000"));
+    }
+    if let Err(wait) = broker.take_leaked_call(facts.client()) {
+        return Err(Problem::rate_limited(
+            "too many reports from this address",
+            wait,
+        ));
+    }
+    let keys: Vec<Zeroizing<String>> = body.keys.into_iter().map(Zeroizing::new).collect();
+    let texts: Vec<&[u8]> = keys.iter().map(|key| key.as_bytes()).collect();
+    let broker: Arc<Broker> = broker.into_inner();
+    let outcome = broker.revoke_leaked(&texts, facts.origin("")).await;
+    let refuser = Refuser {
+        broker: &broker,
+        log: &log,
+        facts: &facts,
+    };
+    let leaked = outcome.map_err(|refusal| refuser.refuse(refusal))?;
+    Ok(HttpResponse::Ok().json(LeakedAnswer {
+        revoked: leaked.revoked,
+        unknown: leaked.unknown,
+    }))
+}
