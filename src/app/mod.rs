@@ -1,0 +1,225 @@
+//! The composition root: from a configuration to everything that serves.
+//!
+//! `kagiya serve`, every command that finds no server to call, and every test go through [`App::start`], so what is tested is what
+//! runs. What a test holds still is passed in: the time, the randomness, further identity providers, where the log goes.
+
+pub mod data_folder;
+mod observer;
+mod readiness;
+
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error as ThisError;
+
+pub use self::data_folder::{DataFolder, FolderError, ServerAddress};
+pub use self::observer::Observer;
+pub use self::readiness::NodeReadiness;
+
+use crate::broker::maintenance::Maintenance;
+use crate::broker::{Broker, Foundations, Settings, StartError};
+use crate::config::{Config, DatabaseUrl};
+use crate::domain::clock::Clock;
+use crate::domain::issuer::Issuer;
+use crate::domain::provider_name::{ParseProviderNameError, ProviderName};
+use crate::domain::random::Random;
+use crate::domain::resource::TokenLifetime;
+use crate::domain::sealed::RootSecret;
+use crate::domain::secret::SecretText;
+use crate::idp::builtin::Builtin;
+use crate::idp::{IdentityProvider, Providers, RegistryError};
+use crate::store::{self, Options, Store};
+use crate::telemetry::logs::LineFormat;
+use crate::telemetry::metrics::Metrics;
+use crate::telemetry::request_log::{RequestLog, RequestLogGuard, RequestLogOptions};
+
+/// Connections to PostgreSQL: more are slower (`bench/README.md`).
+const POSTGRES_CONNECTIONS: usize = 8;
+/// How long an identity provider may take; the caller has his answer within five seconds.
+const PROVIDER_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// What the surroundings give.
+pub struct Surroundings {
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// Identity providers beside the built-in one.
+    pub providers: Vec<Arc<dyn IdentityProvider>>,
+    /// Where the request log goes.
+    pub log: Box<dyn Write + Send>,
+    /// How its lines look.
+    pub log_format: LineFormat,
+}
+
+/// Everything that serves, started.
+pub struct App {
+    broker: Arc<Broker>,
+    metrics: Arc<Metrics>,
+    log: RequestLog,
+    readiness: Arc<NodeReadiness>,
+    maintenance: Maintenance,
+    log_guard: RequestLogGuard,
+}
+
+/// Why it cannot start.
+#[derive(Debug, ThisError)]
+pub enum AppError {
+    /// The database.
+    #[error("the database cannot be used")]
+    Store(#[from] store::Error),
+    /// What is in the database, or the root secret.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// The identity providers.
+    #[error(transparent)]
+    Providers(#[from] RegistryError),
+    /// A provider's name.
+    #[error(transparent)]
+    ProviderName(#[from] ParseProviderNameError),
+    /// A number that the configuration lets through and that cannot be.
+    #[error("the configuration cannot be used: {0}")]
+    Config(String),
+    /// The system.
+    #[error(transparent)]
+    System(#[from] std::io::Error),
+}
+
+impl App {
+    /// Starts: opens and migrates the database, records what a first start records, and begins what runs beside the requests.
+    ///
+    /// # Errors
+    /// See [`AppError`].
+    pub async fn start(
+        config: &Config,
+        issuer: Issuer,
+        root: RootSecret,
+        around: Surroundings,
+    ) -> Result<Self, AppError> {
+        let store = open_store(config)?;
+        store.migrate()?;
+        let metrics = Arc::new(Metrics::new());
+        let (log, log_guard) = RequestLog::start(RequestLogOptions {
+            format: around.log_format,
+            requests: config.log.requests,
+            output: around.log,
+            clock: Arc::clone(&around.clock),
+            dropped: metrics.dropped_lines(),
+        })?;
+        let default: ProviderName = ProviderName::BUILTIN.parse()?;
+        let builtin = Builtin::new(default.clone(), store.clone(), Arc::clone(&around.clock));
+        let builtin: Arc<dyn IdentityProvider> = Arc::new(builtin);
+        let providers = Providers::new(std::iter::once(builtin).chain(around.providers), default)?;
+        let foundations = Foundations {
+            store: store.clone(),
+            clock: around.clock,
+            random: around.random,
+            root,
+            providers,
+            metrics: Arc::clone(&metrics),
+        };
+        let broker = Broker::start(foundations, settings(config, issuer)?).await?;
+        let readiness = Arc::new(NodeReadiness::new(Arc::clone(&broker)));
+        let maintenance = broker.maintain().beside(readiness.watch());
+        Ok(Self {
+            broker,
+            metrics,
+            log,
+            readiness,
+            maintenance,
+            log_guard,
+        })
+    }
+
+    /// The use cases.
+    pub fn broker(&self) -> &Arc<Broker> {
+        &self.broker
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Where the lines of requests go.
+    pub fn log(&self) -> &RequestLog {
+        &self.log
+    }
+
+    /// What `/readyz` reports.
+    pub fn readiness(&self) -> &Arc<NodeReadiness> {
+        &self.readiness
+    }
+
+    /// Ends what runs beside the requests, writes down what was counted, and closes the database. Lines of the log that wait are written.
+    pub async fn stop(self) {
+        drop(self.maintenance);
+        self.broker.flush_usage().await;
+        self.broker.store().clone().close().await;
+        drop(self.log_guard);
+    }
+}
+
+/// Opens the database that the configuration names; its schema is not touched.
+///
+/// # Errors
+/// When it does not answer.
+pub fn open_store(config: &Config) -> Result<Store, store::Error> {
+    let (url, readers) = match config.database.url() {
+        DatabaseUrl::Sqlite(path) => (
+            SecretText::new(format!("sqlite:{}", path.display())),
+            workers(config) + 2,
+        ),
+        DatabaseUrl::Postgres(url) => (url, POSTGRES_CONNECTIONS),
+    };
+    Store::open(&Options {
+        url,
+        readers,
+        create: true,
+    })
+}
+
+/// How many threads answer requests.
+pub fn workers(config: &Config) -> usize {
+    let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    config
+        .listener
+        .workers
+        .map_or_else(cores, std::num::NonZeroUsize::get)
+}
+
+/// How the broker is to behave.
+///
+/// # Errors
+/// A number that cannot be.
+pub fn settings(config: &Config, issuer: Issuer) -> Result<Settings, AppError> {
+    let positive = |number: u32, name: &str| {
+        std::num::NonZeroU32::new(number)
+            .ok_or_else(|| AppError::Config(format!("{name} must not be 0")))
+    };
+    let lifetime = TokenLifetime::try_from(config.token.lifetime_seconds);
+    Ok(Settings {
+        issuer,
+        accept_new_issuer: config.listener.accept_new_issuer,
+        prefixes: config.keys.prefixes(),
+        remembered_keys: config.cache.keys as usize,
+        reuse_seconds: config.token.reuse_seconds,
+        bad_keys_per_minute: positive(
+            config.limits.bad_keys_per_minute,
+            "limits.bad_keys_per_minute",
+        )?,
+        revoke_leaked_per_minute: positive(
+            config.limits.revoke_leaked_per_minute,
+            "limits.revoke_leaked_per_minute",
+        )?,
+        remembered_addresses: config.limits.bad_key_addresses as usize,
+        default_token_lifetime: lifetime
+            .map_err(|error| AppError::Config(format!("token.lifetime_seconds {error}")))?,
+        default_algorithm: config.signing.default_algorithm,
+        jwks_max_age: Duration::from_secs(config.signing.jwks_max_age_seconds.into()),
+        rotate_signing_keys_after: config.signing.rotate_after,
+        usage_flush: Duration::from_secs(config.usage.flush_seconds.into()),
+        provider_timeout: PROVIDER_TIMEOUT,
+    })
+}
