@@ -1,0 +1,14 @@
+//! `/v1/keys`: keys are issued, listed, changed, rotated and revoked.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
+
+mod create;
+mod list;
+mod patch;
+mod permissions;
+mod revoke;
+mod revoke_leaked;
+mod rotate;
+mod show;
+
+pub(crate) use self::create::keys_on_record;

@@ -1,0 +1,30 @@
+//! The integration tests, one binary (each binary more is a link of the whole tree more).
+
+mod architecture;
+mod audit_events;
+mod authorization_coverage;
+mod canary;
+mod cli;
+mod concurrency;
+mod conventions;
+mod documents;
+mod health;
+mod hot_path;
+mod idempotency;
+mod jwks;
+mod key;
+mod keys;
+mod kill;
+mod management;
+mod openapi;
+mod organizations;
+mod outages;
+mod outbox;
+mod payment_service;
+mod provider;
+mod resources;
+mod signing_keys;
+mod store;
+mod support;
+mod token;
+mod verify_tokens;

@@ -1,0 +1,145 @@
+//! Identity providers: one life-cycle suite for the built-in one and for another under its own name, and what happens when it
+//! misbehaves. Whatever it does, our record and the provider agree in the end: each test ends by that, in `TestApp`.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
+
+mod crashes;
+mod life_cycle;
+mod outages;
+mod rights;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kagiya::idp::RightsAge;
+use serde_json::{Value, json};
+
+use crate::support::fake_provider::FakeProvider;
+use crate::support::test_app::{Issued, PAYMENT, Shop, TestApp, merged};
+use crate::support::transcript::Answer;
+
+/// A shop whose keys live at a provider of this kind: `builtin`, `trusted` (its word on rights is good until we change them) or
+/// `asked` (it is asked at every trade).
+struct At {
+    shop: Shop,
+    fake: Option<Arc<FakeProvider>>,
+    provider: &'static str,
+}
+
+impl At {
+    async fn kind(kind: &'static str) -> Self {
+        let fake = match kind {
+            "builtin" => None,
+            "trusted" => Some(FakeProvider::new("trusted")),
+            "asked" => Some(FakeProvider::with_rights_age(
+                "asked",
+                RightsAge::AtMost(Duration::ZERO),
+            )),
+            other => panic!("{other}"),
+        };
+        let setup = TestApp::setup();
+        let setup = fake.iter().fold(setup, |setup, fake| setup.provider(fake));
+        let shop = Shop::on(setup.start().await).await;
+        Self {
+            shop,
+            fake,
+            provider: kind,
+        }
+    }
+
+    fn app(&self) -> &TestApp {
+        &self.shop.app
+    }
+
+    fn fake(&self) -> &FakeProvider {
+        self.fake.as_ref().unwrap()
+    }
+
+    fn wanted(&self, further: Value) -> Value {
+        self.shop
+            .wanted(merged(json!({"identity_provider": self.provider}), further))
+    }
+
+    async fn create(&self) -> Answer {
+        let body = self.wanted(json!({}));
+        self.app()
+            .post("/v1/keys")
+            .operator()
+            .json(body)
+            .send()
+            .await
+    }
+
+    async fn issue(&self, further: Value) -> Issued {
+        let body = self.wanted(further);
+        let request = self.app().post("/v1/keys").operator().json(body);
+        Issued::read(request.send().await.expect(201))
+    }
+
+    async fn key(&self) -> Issued {
+        self.issue(json!({})).await
+    }
+
+    async fn rotate(&self, key: &Issued, body: Value) -> Answer {
+        let request = self.app().post(&key.path("/rotate")).operator().json(body);
+        request.send().await
+    }
+
+    async fn permit(&self, key: &Issued, scopes: &[&str]) -> Answer {
+        let body = match scopes {
+            [] => json!({"permissions": []}),
+            scopes => json!({"permissions": [{"resource": PAYMENT, "scopes": scopes}]}),
+        };
+        let request = self
+            .app()
+            .put(&key.path("/permissions"))
+            .operator()
+            .json(body);
+        request.send().await
+    }
+
+    async fn revoke(&self, key: &Issued) {
+        self.app()
+            .delete(&key.path(""))
+            .operator()
+            .send()
+            .await
+            .expect(204);
+    }
+
+    async fn scope(&self, key: &str) -> Value {
+        self.app().claims(key).await["scope"].clone()
+    }
+
+    /// Lets time pass until it is so: what fails at the provider is tried again, later each time.
+    async fn in_the_end(&self, what: &str, is_so: impl AsyncFn() -> bool) {
+        eventually(what, async || {
+            self.app().pass(5);
+            is_so().await
+        })
+        .await;
+    }
+
+    /// How many users there are at the provider.
+    async fn users(&self) -> i64 {
+        match &self.fake {
+            Some(fake) => i64::try_from(fake.users().len()).unwrap(),
+            None => {
+                self.app()
+                    .count("SELECT count(*) AS number FROM builtin_users")
+                    .await
+            }
+        }
+    }
+}
+
+/// Waits until it is so, which takes a moment where the outbox is at work.
+async fn eventually(what: &str, is_so: impl AsyncFn() -> bool) {
+    for _ in 0..2000 {
+        if is_so().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it never came to be so: {what}");
+}

@@ -1,0 +1,238 @@
+//! `/v1/signing-keys`: rotation that no verifier notices.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
+
+use jsonwebtoken::jwk::JwkSet;
+use serde_json::{Value, json};
+
+use crate::support::test_app::{PAYMENT, Shop, TestApp};
+use crate::support::transcript::Answer;
+use crate::support::verifier::{jwk_set, verified};
+
+const MAX_AGE: i64 = 300;
+
+async fn rotate(app: &TestApp, body: Value) -> Answer {
+    let request = app.post("/v1/signing-keys/rotate").operator().json(body);
+    request.send().await
+}
+
+/// How many keys are in each state.
+async fn states(app: &TestApp) -> (usize, usize, usize) {
+    let list = app
+        .get("/v1/signing-keys")
+        .operator()
+        .send()
+        .await
+        .expect(200);
+    let items = list["items"].as_array().unwrap().clone();
+    let count = |state: &str| items.iter().filter(|item| item["state"] == state).count();
+    (count("next"), count("active"), count("retired"))
+}
+
+/// A resource server that reads the set as seldom as it may.
+struct Verifier {
+    set: JwkSet,
+    read_at: i64,
+}
+
+impl Verifier {
+    async fn accepts(&mut self, app: &TestApp, token: &str) -> bool {
+        let now = app.now().as_second();
+        if now - self.read_at >= MAX_AGE {
+            *self = Self {
+                set: jwk_set(app).await,
+                read_at: now,
+            };
+        }
+        verified(&self.set, token, PAYMENT).is_some()
+    }
+}
+
+#[tokio::test]
+async fn the_first_start_makes_one_key_that_signs_and_one_that_will_for_each_algorithm() {
+    let app = TestApp::new().await;
+    assert_eq!(states(&app).await, (3, 3, 0));
+    let list = app
+        .get("/v1/signing-keys")
+        .operator()
+        .send()
+        .await
+        .expect(200);
+    let item = &list["items"][0];
+    let shown = app.get(&format!(
+        "/v1/signing-keys/{}",
+        item["kid"].as_str().unwrap()
+    ));
+    assert_eq!(shown.operator().send().await.expect(200).json(), item);
+    let members: Vec<&String> = item.as_object().unwrap().keys().collect();
+    assert_eq!(
+        members,
+        [
+            "algorithm",
+            "created_at",
+            "kid",
+            "remove_at",
+            "retired_at",
+            "state"
+        ]
+    );
+    for kid in ["nonsense", "%20", "%00", "../resources"] {
+        app.get(&format!("/v1/signing-keys/{kid}"))
+            .operator()
+            .send()
+            .await
+            .problem("not_found");
+    }
+    for (query, code, field) in [
+        ("?limit=0", "invalid_parameter", "limit"),
+        ("?cursor=x", "invalid_parameter", "cursor"),
+        ("?state=next", "unknown_field", "state"),
+    ] {
+        let answer = app
+            .get(&format!("/v1/signing-keys{query}"))
+            .operator()
+            .send()
+            .await;
+        answer.problem(code).names(field);
+    }
+    // Page by page, each key comes once.
+    let (mut seen, mut path) = (Vec::new(), "/v1/signing-keys?limit=4".to_owned());
+    loop {
+        let page = app.get(&path).operator().send().await.expect(200);
+        seen.extend(
+            page["items"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|item| item["kid"].to_string()),
+        );
+        let Some(cursor) = page["next_cursor"].as_str() else {
+            break;
+        };
+        path = format!("/v1/signing-keys?limit=4&cursor={cursor}");
+    }
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), 6);
+}
+
+#[tokio::test]
+async fn a_next_key_does_not_sign_before_every_verifier_knows_it() {
+    let app = TestApp::new().await;
+    let answer = rotate(&app, json!({})).await.problem("next_key_too_young");
+    assert_eq!(answer.header("retry-after"), Some("600"));
+    app.pass(2 * MAX_AGE - 1);
+    let answer = rotate(&app, json!({"algorithm": "ES256"})).await;
+    assert_eq!(
+        answer.problem("next_key_too_young").header("retry-after"),
+        Some("1")
+    );
+    assert_eq!(states(&app).await, (3, 3, 0));
+    app.pass(1);
+    rotate(&app, json!({"algorithm": "ES256"}))
+        .await
+        .expect(200);
+    assert_eq!(states(&app).await, (3, 3, 1));
+    // The other algorithms go on as they were.
+    rotate(&app, json!({"algorithm": "ES256"}))
+        .await
+        .problem("next_key_too_young");
+    rotate(&app, json!({"algorithm": "EdDSA"}))
+        .await
+        .expect(200);
+    assert_eq!(states(&app).await, (3, 3, 2));
+}
+
+#[tokio::test]
+async fn a_wrong_body_is_told_with_its_field() {
+    let app = TestApp::new().await;
+    app.pass(2 * MAX_AGE);
+    for (body, code, field) in [
+        (
+            json!({"algorithm": "HS256"}),
+            "invalid_parameter",
+            "algorithm",
+        ),
+        (json!({"algorithm": 7}), "invalid_parameter", "algorithm"),
+        (json!({"alg": "ES256"}), "unknown_field", "alg"),
+        (json!(["ES256"]), "invalid_parameter", "body"),
+    ] {
+        rotate(&app, body).await.problem(code).names(field);
+    }
+    assert_eq!(states(&app).await, (3, 3, 0));
+    let none = app.post("/v1/signing-keys/rotate").operator();
+    none.send().await.expect(200);
+}
+
+#[tokio::test]
+async fn a_verifier_that_caches_the_set_never_meets_a_token_that_it_refuses() {
+    let shop = Shop::new().await;
+    let app = &shop.app;
+    let key = shop.key().await;
+    let mut verifier = Verifier {
+        set: jwk_set(app).await,
+        read_at: app.now().as_second(),
+    };
+    let mut alive: Vec<(i64, String)> = Vec::new();
+    let mut kids = std::collections::HashSet::new();
+    let mut rotations = 0;
+    // Three hours, a token and an attempt to rotate each 50 seconds.
+    for _ in 0..216 {
+        app.pass(50);
+        let now = app.now().as_second();
+        if rotate(app, json!({"algorithm": "ES256"})).await.status == 200 {
+            rotations += 1;
+        }
+        let answer = app.trade(&key.key).await.expect(200);
+        let token = answer.text("access_token");
+        kids.insert(crate::support::test_app::jose_header(&token)["kid"].to_string());
+        alive.push((now + answer["expires_in"].as_i64().unwrap(), token));
+        alive.retain(|(exp, _)| *exp > now);
+        for (_, token) in &alive {
+            assert!(verifier.accepts(app, token).await);
+        }
+    }
+    assert_eq!(rotations, 18);
+    assert!(kids.len() >= 18);
+}
+
+#[tokio::test]
+async fn keys_are_replaced_by_age_and_removed_when_no_token_needs_them() {
+    let shop = Shop::new().await;
+    let key = shop.key().await;
+    let before = shop
+        .app
+        .trade(&key.key)
+        .await
+        .expect(200)
+        .text("access_token");
+    shop.app.pass(60 * 60 * 24 * 91);
+    let shop = shop.again(TestApp::restart).await;
+    assert_eq!(states(&shop.app).await, (3, 3, 3));
+    let after = shop
+        .app
+        .trade(&key.key)
+        .await
+        .expect(200)
+        .text("access_token");
+    let set = jwk_set(&shop.app).await;
+    for token in [&before, &after] {
+        assert!(verified(&set, token, PAYMENT).is_some());
+    }
+    shop.app.pass(60 * 60 + 10 * 60);
+    let shop = shop.again(TestApp::restart).await;
+    assert_eq!(states(&shop.app).await, (3, 3, 0));
+    let set = jwk_set(&shop.app).await;
+    assert!(verified(&set, &before, PAYMENT).is_none());
+    assert!(verified(&set, &after, PAYMENT).is_some());
+}
+
+#[tokio::test]
+async fn rotating_breaks_no_management_token() {
+    let app = TestApp::new().await;
+    app.pass(2 * MAX_AGE);
+    app.get("/v1/keys").operator().send().await.expect(200);
+    rotate(&app, json!({})).await.expect(200);
+    // The same token as before, signed by a key that is retired now.
+    app.get("/v1/keys").operator().send().await.expect(200);
+}

@@ -1,0 +1,13 @@
+//! What tests of several areas start from.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
+
+pub(crate) mod credentials;
+pub(crate) mod database;
+pub(crate) mod fake_provider;
+pub(crate) mod process;
+pub(crate) mod redactions;
+pub(crate) mod test_app;
+pub(crate) mod transcript;
+pub(crate) mod verifier;
+pub(crate) mod witness;
