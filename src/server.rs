@@ -1,8 +1,8 @@
 //! The server: the routing table, the order of the layers, the port, and how it stops.
 //!
 //! [`routes`] is the whole surface, top to bottom, grouped by who calls it: what is not in it is 404, and what has another method
-//! is 405. A row says who may call ([`Access`](crate::http::access::Access)), and the check is put in front of the handler from it. Tests hold the table
-//! against the OpenAPI document and the list of public routes.
+//! is 405. A row says who may call ([`Access`](crate::http::access::Access)), and the check is put in front of the handler from
+//! it. Tests hold the table against the OpenAPI document and the list of public routes.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
