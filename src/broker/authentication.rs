@@ -123,24 +123,25 @@ impl Broker {
         self.read(name).await
     }
 
-    /// As [`Self::identify`], and the key may be used from `address` now; with the moment at which that was so.
+    /// The holder that [`Self::identify`] found may use the key from `address` now: what is known of him, as new as his provider's
+    /// answers must be, and the moment at which that was so.
     ///
     /// # Errors
-    /// As there, or why the key is refused.
+    /// Why the key is refused.
     pub(super) async fn authenticate(
         &self,
+        holder: &Arc<Record>,
         presented: &[u8],
         address: IpAddr,
     ) -> Result<(Arc<Record>, Timestamp), Refusal> {
-        let record = self.identify(presented).await?;
         // Not before: what is no key of ours is refused without a look at the clock.
         let now = self.now();
-        self.admit(&record, address, now)?;
+        self.admit(holder, address, now)?;
         // From the whole second on at which it is too old: with an age of 0 the provider is asked every time.
-        if record::seconds(now) >= record.rights_until {
-            return Ok((self.renew_rights(presented, &record).await?, now));
+        if record::seconds(now) >= holder.rights_until {
+            return Ok((self.renew_rights(presented, holder).await?, now));
         }
-        Ok((record, now))
+        Ok((Arc::clone(holder), now))
     }
 
     /// Whether a proven key may be used from `address` at `now`.
@@ -221,7 +222,8 @@ impl Broker {
         }
     }
 
-    fn remembered(
+    /// What a row means here and now; `None` for a generation that was shown to nobody.
+    pub(super) fn remembered(
         &self,
         row: Presented,
         catalogue: &super::catalogue::Catalogue,

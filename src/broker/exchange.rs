@@ -40,6 +40,14 @@ pub struct Exchanged {
     pub rate_limit: Option<RateLimitState>,
 }
 
+/// Why nothing came of it.
+pub struct Refused {
+    /// Why.
+    pub refusal: Refusal,
+    /// Whose key it was, if it passed both proofs.
+    pub holder: Option<Arc<Record>>,
+}
+
 impl Broker {
     /// Trades a key.
     ///
@@ -50,21 +58,28 @@ impl Broker {
         presented: &[u8],
         address: IpAddr,
         request: TokenRequest<'_>,
-    ) -> Result<Exchanged, Refusal> {
-        let outcome = self.try_exchange(presented, address, request).await;
-        if let Err(refusal) = &outcome {
+    ) -> Result<Exchanged, Refused> {
+        let refused = |refusal: Refusal, holder| {
             self.metrics.refused(refusal.reason());
-        }
-        outcome
+            Refused { refusal, holder }
+        };
+        let holder = match self.identify(presented).await {
+            Ok(holder) => holder,
+            Err(refusal) => return Err(refused(refusal, None)),
+        };
+        self.try_exchange(&holder, presented, address, request)
+            .await
+            .map_err(|refusal| refused(refusal, Some(holder)))
     }
 
     async fn try_exchange(
         &self,
+        holder: &Arc<Record>,
         presented: &[u8],
         address: IpAddr,
         request: TokenRequest<'_>,
     ) -> Result<Exchanged, Refusal> {
-        let (record, now) = self.authenticate(presented, address).await?;
+        let (record, now) = self.authenticate(holder, presented, address).await?;
         let limit = record.extras().and_then(|extras| extras.rate_limit);
         let rate_limit = match limit {
             None => None,
@@ -181,7 +196,7 @@ fn reuse_of(token: &Arc<str>, scope: &Arc<str>, exp: i64, now: Timestamp) -> sup
 }
 
 /// The grant that is meant: the one named, else the default resource's, else the only one.
-fn target<'a>(
+pub(super) fn target<'a>(
     record: &Record,
     policy: &'a Policy,
     resource: Option<&str>,
@@ -206,7 +221,7 @@ fn target<'a>(
 }
 
 /// What is asked for, if all of it is held.
-fn narrow(grant: &Grant, scope: &str) -> Result<ScopeSet, Refusal> {
+pub(super) fn narrow(grant: &Grant, scope: &str) -> Result<ScopeSet, Refusal> {
     let asked: ScopeSet = scope.parse().map_err(|_| Refusal::InvalidScope)?;
     if asked.is_subset(&grant.scopes) {
         Ok(asked)

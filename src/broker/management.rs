@@ -71,6 +71,18 @@ pub enum CallerError {
     Provider(Arc<idp::Error>),
 }
 
+impl CallerError {
+    /// The word for it in the request log.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Token(error) => error.reason(),
+            Self::Subject => "subject_stopped_or_unknown",
+            Self::Store(_) => "database_unavailable",
+            Self::Provider(_) => "identity_provider_unavailable",
+        }
+    }
+}
+
 impl Caller {
     /// The organization that a list is narrowed to when `asked` was asked for; `None` if nothing can be in it.
     pub(super) fn within(&self, asked: Option<OrganizationId>) -> Option<Option<OrganizationId>> {

@@ -40,7 +40,7 @@ use tokio::sync::Notify;
 pub use self::audit::EventFilter;
 pub use self::authentication::Refusal;
 pub use self::error::{Conflict, Error};
-pub use self::exchange::{Exchanged, TokenRequest};
+pub use self::exchange::{Exchanged, Refused, TokenRequest};
 pub use self::inspection::tag_of;
 pub use self::management::{Caller, CallerError, OperatorToken, Standing};
 pub use self::organizations::{NewOrganization, OrganizationChange};

@@ -78,9 +78,9 @@ async fn check(
 
 /// Runs the handler to its end even if the client goes away meanwhile, which drops this future: a change that is made in several
 /// steps is never left between two of them, and an Idempotency-Key finds the answer of the call that it names.
-async fn to_the_end<T: 'static>(
-    handler: impl Future<Output = Result<T, actix_web::Error>> + 'static,
-) -> Result<T, actix_web::Error> {
+pub(super) async fn to_the_end<T: 'static, E: From<Problem> + 'static>(
+    handler: impl Future<Output = Result<T, E>> + 'static,
+) -> Result<T, E> {
     match actix_web::rt::spawn(handler).await {
         Ok(answer) => answer,
         Err(error) => match error.try_into_panic() {
@@ -148,7 +148,7 @@ mod tests {
                 let handler = async move {
                     tokio::task::yield_now().await;
                     noted.set(true);
-                    Ok(())
+                    Ok::<(), actix_web::Error>(())
                 };
                 assert!(to_the_end(handler).now_or_never().is_none());
             })

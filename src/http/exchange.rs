@@ -13,6 +13,7 @@ use super::parameters::OptionalParameters;
 use super::problem::Problem;
 use super::query::NoQuery;
 use crate::broker::{Broker, TokenRequest};
+use crate::telemetry::metrics::Refusal as Reason;
 use crate::telemetry::request_log::RequestLog;
 
 /// Tells where the token comes from.
@@ -69,7 +70,8 @@ pub async fn trade(
     log: web::Data<RequestLog>,
     OptionalParameters(parameters): OptionalParameters<TokenParameters>,
 ) -> Result<HttpResponse, Problem> {
-    let key = unverified_key(request.headers())?;
+    let key = unverified_key(request.headers())
+        .inspect_err(|_| broker.metrics().refused(Reason::InvalidRequest))?;
     let asked = TokenRequest {
         resource: parameters.resource.as_deref(),
         scope: parameters.scope.as_deref(),
@@ -77,13 +79,17 @@ pub async fn trade(
     let outcome = broker.exchange(key, facts.client(), asked).await;
     let exchanged = match outcome {
         Ok(exchanged) => exchanged,
-        Err(refusal) => {
+        Err(refused) => {
+            if let Some(holder) = &refused.holder {
+                facts.key(holder.key_id());
+                facts.organization(holder.organization_id());
+            }
             return Err(Refuser {
                 broker: &broker,
                 log: &log,
                 facts: &facts,
             }
-            .refuse(refusal));
+            .refuse(refused.refusal));
         }
     };
     facts.key(exchanged.record.key_id());

@@ -79,7 +79,7 @@ impl Facts {
         self.0.actor.replace(Some(actor));
     }
 
-    /// Says why it was refused, more exactly than the caller is told: `forged_tag`, `unknown_key`.
+    /// Says why it was refused, more exactly than the caller is told: `expired`, `wrong_audience`.
     pub fn reason(&self, reason: &'static str) {
         self.0.reason.set(Some(reason));
     }

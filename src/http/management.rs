@@ -28,6 +28,7 @@ impl ManagementAuthenticator for Broker {
             let origin: Origin = presented.facts.origin("");
             self.authenticate_caller(presented.unverified_token, &origin)
                 .await
+                .inspect_err(|error| presented.facts.reason(error.reason()))
                 .map_err(|error| match error {
                     CallerError::Store(error) => {
                         Problem::database_unavailable(DATABASE_RETRY).with_cause(error)

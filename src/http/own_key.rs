@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
+use super::access::to_the_end;
 use super::facts::Facts;
 use super::json::Json;
 use super::key_holder::{Refuser, unverified_key};
@@ -69,18 +70,21 @@ pub async fn revoke(
     broker: web::Data<Broker>,
     log: web::Data<RequestLog>,
 ) -> Result<HttpResponse, Problem> {
-    let key = unverified_key(request.headers())?;
-    let broker: Arc<Broker> = broker.into_inner();
-    let outcome = broker.revoke_own_key(key, facts.origin("")).await;
-    let refuser = Refuser {
-        broker: &broker,
-        log: &log,
-        facts: &facts,
-    };
-    let record = outcome.map_err(|refusal| refuser.refuse(refusal))?;
-    facts.key(record.key_id());
-    facts.organization(record.organization_id());
-    Ok(HttpResponse::NoContent().finish())
+    to_the_end(async move {
+        let key = unverified_key(request.headers())?;
+        let broker: Arc<Broker> = broker.into_inner();
+        let outcome = broker.revoke_own_key(key, facts.origin("")).await;
+        let refuser = Refuser {
+            broker: &broker,
+            log: &log,
+            facts: &facts,
+        };
+        let record = outcome.map_err(|refusal| refuser.refuse(refusal))?;
+        facts.key(record.key_id());
+        facts.organization(record.organization_id());
+        Ok(HttpResponse::NoContent().finish())
+    })
+    .await
 }
 
 /// Keys that somebody found.
@@ -124,18 +128,21 @@ pub async fn revoke_leaked(
             wait,
         ));
     }
-    let keys: Vec<Zeroizing<String>> = body.keys.into_iter().map(Zeroizing::new).collect();
-    let texts: Vec<&[u8]> = keys.iter().map(|key| key.as_bytes()).collect();
-    let broker: Arc<Broker> = broker.into_inner();
-    let outcome = broker.revoke_leaked(&texts, facts.origin("")).await;
-    let refuser = Refuser {
-        broker: &broker,
-        log: &log,
-        facts: &facts,
-    };
-    let leaked = outcome.map_err(|refusal| refuser.refuse(refusal))?;
-    Ok(HttpResponse::Ok().json(LeakedAnswer {
-        revoked: leaked.revoked,
-        unknown: leaked.unknown,
-    }))
+    to_the_end(async move {
+        let keys: Vec<Zeroizing<String>> = body.keys.into_iter().map(Zeroizing::new).collect();
+        let texts: Vec<&[u8]> = keys.iter().map(|key| key.as_bytes()).collect();
+        let broker: Arc<Broker> = broker.into_inner();
+        let outcome = broker.revoke_leaked(&texts, facts.origin("")).await;
+        let refuser = Refuser {
+            broker: &broker,
+            log: &log,
+            facts: &facts,
+        };
+        let leaked = outcome.map_err(|refusal| refuser.refuse(refusal))?;
+        Ok(HttpResponse::Ok().json(LeakedAnswer {
+            revoked: leaked.revoked,
+            unknown: leaked.unknown,
+        }))
+    })
+    .await
 }

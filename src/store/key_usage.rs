@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use diesel::dsl::case_when;
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 
@@ -48,7 +49,12 @@ pub fn add(connection: &mut Connection, usages: &[Usage]) -> Result<(), Error> {
             .on_conflict(key_usage::key_id)
             .do_update()
             .set((
-                key_usage::last_used_at.eq(excluded(key_usage::last_used_at)),
+                // A batch that comes late, such as one that failed before, must not put the last use back.
+                key_usage::last_used_at.eq(case_when(
+                    excluded(key_usage::last_used_at).gt(key_usage::last_used_at),
+                    excluded(key_usage::last_used_at)
+                )
+                .otherwise(key_usage::last_used_at)),
                 key_usage::exchanges.eq(key_usage::exchanges + excluded(key_usage::exchanges)),
                 key_usage::refusals.eq(key_usage::refusals + excluded(key_usage::refusals)),
             ))

@@ -60,6 +60,25 @@ pub enum VerifyError {
     Expired,
 }
 
+impl VerifyError {
+    /// The word for it in the request log.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Jws(_) => "not_an_access_token",
+            Self::UnknownKey => "unknown_signing_key",
+            Self::Signature(_) => "wrong_signature",
+            Self::ClaimsJson(_) => "wrong_claims",
+            Self::Claim(name) => match *name {
+                "iss" => "wrong_issuer",
+                "aud" => "wrong_audience",
+                "iat" => "not_yet_valid",
+                _ => "wrong_claims",
+            },
+            Self::Expired => "expired",
+        }
+    }
+}
+
 impl Verifier {
     /// A verifier of the tokens that `issuer` signs with the keys of `ring`.
     pub fn new(issuer: impl Into<String>, ring: &KeyRing) -> Self {

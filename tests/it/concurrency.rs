@@ -62,6 +62,25 @@ async fn of_rotations_at_once_the_winners_follow_each_other_and_one_key_lives() 
 }
 
 #[tokio::test]
+async fn of_changes_bound_to_one_version_one_wins_and_the_others_learn_that_theirs_is_stale() {
+    let shop = shop().await;
+    for _ in 0..ROUNDS {
+        let key = shop.key().await;
+        let rename = |number: usize| {
+            let patch = shop.app.patch(&key.path("")).operator().if_match(&key.etag);
+            patch.json(json!({"name": format!("name {number}")})).send()
+        };
+        let answers = join_all((0..4).map(rename)).await;
+        let (won, lost): (Vec<_>, Vec<_>) =
+            answers.into_iter().partition(|answer| answer.status == 200);
+        assert_eq!(won.len(), 1);
+        for answer in lost {
+            answer.problem("precondition_failed");
+        }
+    }
+}
+
+#[tokio::test]
 async fn rotations_with_a_grace_at_once_leave_at_most_two_generations() {
     let shop = shop().await;
     for _ in 0..ROUNDS {

@@ -76,6 +76,35 @@ async fn what_happens_is_counted() {
 }
 
 #[tokio::test]
+async fn the_line_of_a_refusal_names_the_key_that_was_proven_and_why_a_token_was_not_taken() {
+    let shop = Shop::new().await;
+    let key = shop.key().await;
+    shop.app
+        .delete(&key.path(""))
+        .operator()
+        .send()
+        .await
+        .expect(204);
+    shop.app.trade(&key.key).await.problem("api_key_revoked");
+    let token = shop.app.operator_token(None);
+    let (head, tail) = token.split_at(token.len() - 20);
+    let other = if tail.starts_with('A') { 'B' } else { 'A' };
+    let altered = format!("{head}{other}{}", &tail[1..]);
+    let get = shop.app.get("/v1/keys");
+    get.header("Authorization", &format!("Bearer {altered}"))
+        .send()
+        .await
+        .problem("invalid_token");
+    let shop = shop.again(TestApp::restart).await;
+    let lines = shop.app.log().lines();
+    let line = |code: &str| lines.iter().find(|line| line["code"] == code).unwrap();
+    let refused = line("api_key_revoked");
+    assert_eq!(refused["key_id"], key.id.as_str());
+    assert_eq!(refused["organization_id"], shop.organization.as_str());
+    assert_eq!(line("invalid_token")["reason"], "wrong_signature");
+}
+
+#[tokio::test]
 async fn each_request_has_one_line_in_the_log_and_bad_keys_have_a_summary() {
     let shop = Shop::new().await;
     let key = shop.key().await;

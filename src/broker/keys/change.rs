@@ -111,7 +111,7 @@ impl Broker {
             Ok::<_, store::Error>(true)
         });
         if !updated.await? {
-            return Err(Conflict::KeyChanged.into());
+            return Err(super::outrun(expected));
         }
         let key = ApiKey {
             epoch: after.epoch + 1,

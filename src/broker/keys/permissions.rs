@@ -114,7 +114,7 @@ impl Broker {
             .map_err(|error| super::gone(error, "permissions"));
         self.work.notify_one();
         if !changed? {
-            return Err(Conflict::KeyChanged.into());
+            return Err(super::outrun(expected));
         }
         let key = ApiKey {
             epoch: after.epoch + 1,

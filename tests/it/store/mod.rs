@@ -5,6 +5,7 @@
 mod changes;
 mod errors;
 mod group_commit;
+mod key_usage;
 mod migrations;
 mod schema;
 mod writes;
