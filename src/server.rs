@@ -20,7 +20,8 @@ use crate::http::access::Access::{Key, Management, Public};
 use crate::http::access::ManagementAuthenticator;
 use crate::http::address::TrustedProxies;
 use crate::http::api::{
-    audit_events, key, keys, organizations, permissions, resources, signing_keys,
+    audit_events, bulk_revoke, explain, key, keys, organizations, permissions, resources,
+    signing_keys,
 };
 use crate::http::health::{self, Metrics, Readiness, Stopping};
 use crate::http::jwks;
@@ -42,6 +43,11 @@ pub fn routes() -> Vec<Endpoint> {
         // Admins, dashboards and programs: managing.
         post("/v1/keys", Management("keys:write"), keys::create_key),
         get("/v1/keys", Management("keys:read"), keys::list_keys),
+        post(
+            "/v1/keys/revoke",
+            Management("keys:write"),
+            bulk_revoke::revoke_keys,
+        ),
         get("/v1/keys/{id}", Management("keys:read"), key::show_key),
         patch("/v1/keys/{id}", Management("keys:write"), key::update_key),
         put(
@@ -53,6 +59,11 @@ pub fn routes() -> Vec<Endpoint> {
             "/v1/keys/{id}/rotate",
             Management("keys:write"),
             key::rotate_key,
+        ),
+        post(
+            "/v1/keys/{id}/explain",
+            Management("keys:read"),
+            explain::explain_key,
         ),
         delete("/v1/keys/{id}", Management("keys:write"), key::revoke_key),
         post(

@@ -7,8 +7,8 @@ use super::{Broker, Caller, Error};
 use crate::domain::audit::{AuditEvent, Origin};
 use crate::domain::id::{AuditEventId, OrganizationId};
 use crate::store::Place;
-pub(super) use crate::store::audit_events::append;
 use crate::store::audit_events::{self, Filter};
+pub(super) use crate::store::audit_events::{append, append_all};
 
 /// What a list of events is narrowed to.
 #[derive(Clone, Debug, Default)]

@@ -42,6 +42,24 @@ pub fn unverified_key(headers: &HeaderMap) -> Result<&[u8], Problem> {
     }
 }
 
+/// The code that a refusal is answered with.
+pub fn refusal_code(refusal: &Refusal) -> Code {
+    match refusal {
+        Refusal::Malformed | Refusal::Forged | Refusal::Unknown => Code::InvalidApiKey,
+        Refusal::Stopped(Stopped::Revoked) => Code::ApiKeyRevoked,
+        Refusal::Stopped(Stopped::Rotated) => Code::ApiKeyRotated,
+        Refusal::Stopped(Stopped::Expired) => Code::ApiKeyExpired,
+        Refusal::Stopped(Stopped::Disabled) => Code::ApiKeyDisabled,
+        Refusal::AddressNotAllowed => Code::AddressNotAllowed,
+        Refusal::RateLimited(_) => Code::RateLimited,
+        Refusal::InvalidTarget { .. } => Code::InvalidTarget,
+        Refusal::InvalidScope => Code::InvalidScope,
+        Refusal::Store(crate::store::Error::Unavailable { .. }) => Code::DatabaseUnavailable,
+        Refusal::Provider(_) => Code::IdentityProviderUnavailable,
+        Refusal::Store(_) | Refusal::NoSigningKey(_) => Code::Internal,
+    }
+}
+
 /// Turns a refusal into its answer, and counts a bad key against its address.
 pub struct Refuser<'a> {
     /// The use cases.
@@ -55,26 +73,23 @@ pub struct Refuser<'a> {
 impl Refuser<'_> {
     /// The answer.
     pub fn refuse(&self, refusal: Refusal) -> Problem {
+        let code = refusal_code(&refusal);
         match refusal {
             Refusal::Malformed => self.bad_key(BadKey::Malformed),
             Refusal::Forged => self.bad_key(BadKey::Forged),
             Refusal::Unknown => self.bad_key(BadKey::Unknown),
-            Refusal::Stopped(Stopped::Revoked) => {
-                proven(Code::ApiKeyRevoked, "the key was revoked")
-            }
-            Refusal::Stopped(Stopped::Rotated) => {
-                proven(Code::ApiKeyRotated, "the key was replaced by a newer one")
-            }
-            Refusal::Stopped(Stopped::Expired) => {
-                proven(Code::ApiKeyExpired, "the key has expired")
-            }
-            Refusal::Stopped(Stopped::Disabled) => {
-                proven(Code::ApiKeyDisabled, "the key is disabled")
-            }
-            Refusal::AddressNotAllowed => Problem::new(
-                Code::AddressNotAllowed,
-                "the key may not be used from this address",
+            Refusal::Stopped(stopped) => Problem::new(
+                code,
+                match stopped {
+                    Stopped::Revoked => "the key was revoked",
+                    Stopped::Rotated => "the key was replaced by a newer one",
+                    Stopped::Expired => "the key has expired",
+                    Stopped::Disabled => "the key is disabled",
+                },
             ),
+            Refusal::AddressNotAllowed => {
+                Problem::new(code, "the key may not be used from this address")
+            }
             Refusal::RateLimited(state) => {
                 let problem = Problem::rate_limited("the key's rate limit is used up", state.reset);
                 rate_limit_headers(state)
@@ -84,17 +99,17 @@ impl Refuser<'_> {
                     })
             }
             Refusal::InvalidTarget { possible } if possible.is_empty() => {
-                Problem::new(Code::InvalidTarget, "the key has no permission at all")
+                Problem::new(code, "the key has no permission at all")
             }
             Refusal::InvalidTarget { possible } => Problem::new(
-                Code::InvalidTarget,
+                code,
                 format!(
                     "name one of the resources of this key: {}",
                     possible.join(" ")
                 ),
             ),
             Refusal::InvalidScope => Problem::new(
-                Code::InvalidScope,
+                code,
                 "a scope was asked for that the key does not hold at this resource",
             ),
             Refusal::Store(error) => database(error),
@@ -119,10 +134,6 @@ impl Refuser<'_> {
             }
         }
     }
-}
-
-fn proven(code: Code, detail: &'static str) -> Problem {
-    Problem::new(code, detail)
 }
 
 /// `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers).

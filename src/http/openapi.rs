@@ -16,7 +16,10 @@ use utoipa::openapi::{Components, Content, OpenApi as Document, Ref, RefOr, Resp
 use utoipa::{Modify, OpenApi};
 
 use super::access::Access;
-use super::api::{audit_events, key, keys, organizations, permissions, resources, signing_keys};
+use super::api::{
+    audit_events, bulk_revoke, explain, key, keys, organizations, permissions, resources,
+    signing_keys,
+};
 use super::problem::{self, FieldProblem, ProblemBody};
 use super::query::NoQuery;
 use super::routing::Endpoint;
@@ -37,10 +40,12 @@ use super::{docs, etag, exchange, health, jwks, own_key};
         jwks::jwks,
         keys::create_key,
         keys::list_keys,
+        bulk_revoke::revoke_keys,
         key::show_key,
         key::update_key,
         key::set_key_permissions,
         key::rotate_key,
+        explain::explain_key,
         key::revoke_key,
         organizations::create_organization,
         organizations::list_organizations,

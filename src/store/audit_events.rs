@@ -2,10 +2,14 @@
 
 use diesel::prelude::*;
 
+use super::connection::each;
 use super::schema::audit_events;
 use super::{Connection, Error, Place, Timestamp};
 use crate::domain::audit::{AuditEvent, Origin};
 use crate::domain::id::OrganizationId;
+
+/// Rows that one statement adds.
+const ROWS: usize = 1_000;
 
 #[derive(Queryable, Insertable)]
 #[diesel(table_name = audit_events)]
@@ -47,22 +51,40 @@ impl TryFrom<Row> for AuditEvent {
     }
 }
 
+impl From<&AuditEvent> for Row {
+    fn from(event: &AuditEvent) -> Self {
+        Self {
+            id: event.id.to_string(),
+            at: event.at.into(),
+            actor: event.origin.actor.clone(),
+            action: event.action.clone(),
+            subject: event.subject.clone(),
+            organization_id: event.organization_id.map(|id| id.to_string()),
+            address: event.origin.address.map(|address| address.to_string()),
+            request_id: event.origin.request_id.clone(),
+            details: event.details.to_string(),
+        }
+    }
+}
+
 /// Adds a row.
 pub fn append(connection: &mut Connection, event: &AuditEvent) -> Result<(), Error> {
-    let row = Row {
-        id: event.id.to_string(),
-        at: event.at.into(),
-        actor: event.origin.actor.clone(),
-        action: event.action.clone(),
-        subject: event.subject.clone(),
-        organization_id: event.organization_id.map(|id| id.to_string()),
-        address: event.origin.address.map(|address| address.to_string()),
-        request_id: event.origin.request_id.clone(),
-        details: event.details.to_string(),
-    };
     diesel::insert_into(audit_events::table)
-        .values(row)
+        .values(Row::from(event))
         .execute(connection)?;
+    Ok(())
+}
+
+/// Adds many rows, in their order.
+pub fn append_all(connection: &mut Connection, events: &[AuditEvent]) -> Result<(), Error> {
+    for chunk in events.chunks(ROWS) {
+        let rows: Vec<Row> = chunk.iter().map(Row::from).collect();
+        let table = audit_events::table;
+        let inserted = each!(connection, |inner| diesel::insert_into(table)
+            .values(rows)
+            .execute(inner));
+        inserted?;
+    }
     Ok(())
 }
 

@@ -195,6 +195,16 @@ pub fn unended(connection: &mut Connection, key: &KeyId) -> Result<Vec<Credentia
     rows.into_iter().map(Credential::try_from).collect()
 }
 
+/// The generations of several keys that have not ended.
+pub fn unended_of(connection: &mut Connection, keys: &[&str]) -> Result<Vec<Credential>, Error> {
+    let rows: Vec<Row> = credentials::table
+        .filter(credentials::key_id.eq_any(keys.to_vec()))
+        .filter(credentials::state.ne("ended"))
+        .select(credentials::all_columns)
+        .load(connection)?;
+    rows.into_iter().map(Credential::try_from).collect()
+}
+
 /// The generations of several keys that are active or retiring.
 pub fn of_keys(connection: &mut Connection, keys: &[&str]) -> Result<Vec<Credential>, Error> {
     let rows: Vec<Row> = credentials::table
@@ -205,24 +215,6 @@ pub fn of_keys(connection: &mut Connection, keys: &[&str]) -> Result<Vec<Credent
                 .or(credentials::state.eq("retiring")),
         )
         .select(credentials::all_columns)
-        .load(connection)?;
-    rows.into_iter().map(Credential::try_from).collect()
-}
-
-/// Retiring generations whose grace is over at `now`, at most `limit`.
-pub fn over(
-    connection: &mut Connection,
-    now: jiff::Timestamp,
-    limit: usize,
-) -> Result<Vec<Credential>, Error> {
-    let rows: Vec<Row> = credentials::table
-        .filter(
-            credentials::state
-                .eq("retiring")
-                .and(credentials::retires_at.le(Timestamp::from(now))),
-        )
-        .select(credentials::all_columns)
-        .limit(super::count(limit))
         .load(connection)?;
     rows.into_iter().map(Credential::try_from).collect()
 }

@@ -2,11 +2,15 @@
 
 use diesel::prelude::*;
 
+use super::connection::each;
 use super::schema::idp_operations;
 use super::{Connection, Error, Timestamp};
 use crate::domain::id::{CredentialId, KeyId, OperationId};
 use crate::domain::plaintext_key::UserName;
 use crate::domain::provider_name::ProviderName;
+
+/// Rows that one statement adds.
+const ROWS: usize = 1_000;
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +103,38 @@ impl TryFrom<Row> for Operation {
     }
 }
 
+#[derive(Insertable)]
+#[diesel(table_name = idp_operations)]
+struct NewRow<'a> {
+    id: &'a str,
+    provider: &'a str,
+    kind: &'a str,
+    key_id: &'a str,
+    credential_id: &'a str,
+    user_name: &'a str,
+    attempts: i32,
+    next_try_at: Timestamp,
+    claim: i64,
+    created_at: Timestamp,
+}
+
+impl<'a> NewRow<'a> {
+    fn new(operation: &'a Operation, now: jiff::Timestamp) -> Self {
+        Self {
+            id: operation.id.as_str(),
+            provider: operation.provider.as_str(),
+            kind: operation.kind.as_str(),
+            key_id: operation.key_id.as_str(),
+            credential_id: operation.credential_id.as_str(),
+            user_name: operation.user_name.as_str(),
+            attempts: operation.attempts,
+            next_try_at: operation.next_try_at.into(),
+            claim: 0,
+            created_at: now.into(),
+        }
+    }
+}
+
 /// Writes down what is to be done.
 pub fn insert(
     connection: &mut Connection,
@@ -106,19 +142,26 @@ pub fn insert(
     now: jiff::Timestamp,
 ) -> Result<(), Error> {
     diesel::insert_into(idp_operations::table)
-        .values((
-            idp_operations::id.eq(new.id.as_str()),
-            idp_operations::provider.eq(new.provider.as_str()),
-            idp_operations::kind.eq(new.kind.as_str()),
-            idp_operations::key_id.eq(new.key_id.as_str()),
-            idp_operations::credential_id.eq(new.credential_id.as_str()),
-            idp_operations::user_name.eq(new.user_name.as_str()),
-            idp_operations::attempts.eq(new.attempts),
-            idp_operations::next_try_at.eq(Timestamp::from(new.next_try_at)),
-            idp_operations::claim.eq(0),
-            idp_operations::created_at.eq(Timestamp::from(now)),
-        ))
+        .values(NewRow::new(new, now))
         .execute(connection)?;
+    Ok(())
+}
+
+/// Writes down many things that are to be done.
+pub fn insert_all(
+    connection: &mut Connection,
+    new: &[Operation],
+    now: jiff::Timestamp,
+) -> Result<(), Error> {
+    for chunk in new.chunks(ROWS) {
+        let rows: Vec<NewRow<'_>> = chunk.iter().map(|new| NewRow::new(new, now)).collect();
+        // Many rows in a statement are not portable through the enum of both connections, so it is compiled for each.
+        let table = idp_operations::table;
+        let inserted = each!(connection, |inner| diesel::insert_into(table)
+            .values(rows)
+            .execute(inner));
+        inserted?;
+    }
     Ok(())
 }
 

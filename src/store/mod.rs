@@ -11,6 +11,7 @@
 pub mod api_keys;
 pub mod audit_events;
 pub mod builtin_users;
+pub mod bulk_revocation;
 mod connection;
 pub mod credentials;
 pub mod deployment;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::test_app::{Shop, TestApp};
 
 /// The paths of the contract that are built, with their methods.
-const CONTRACT: [(&str, &[&str]); 20] = [
+const CONTRACT: [(&str, &[&str]); 22] = [
     ("/.well-known/jwks.json", &["get"]),
     ("/docs", &["get"]),
     ("/livez", &["get"]),
@@ -20,8 +20,10 @@ const CONTRACT: [(&str, &[&str]); 20] = [
     ("/v1/key", &["get"]),
     ("/v1/key/revoke", &["post"]),
     ("/v1/keys", &["get", "post"]),
+    ("/v1/keys/revoke", &["post"]),
     ("/v1/keys/revoke-leaked", &["post"]),
     ("/v1/keys/{id}", &["delete", "get", "patch"]),
+    ("/v1/keys/{id}/explain", &["post"]),
     ("/v1/keys/{id}/permissions", &["put"]),
     ("/v1/keys/{id}/rotate", &["post"]),
     ("/v1/organizations", &["get", "post"]),

@@ -3,8 +3,10 @@
 //! The order is always the same: what is to happen at a provider is written down first, then it is asked. A key is shown once, when
 //! both agree; what is half made was shown to nobody and is undone. Stopping and narrowing never wait for a provider.
 
+mod bulk_revoke;
 mod change;
 mod create;
+mod explain;
 mod generation;
 mod permissions;
 mod revoke;
@@ -17,11 +19,12 @@ use jiff::Timestamp;
 
 pub use self::change::KeyChange;
 pub use self::create::NewKey;
+pub use self::explain::{Check, Explanation};
 pub use self::revoke::Leaked;
 pub use self::rotate::Rotation;
 use super::authentication::Refusal;
 use super::catalogue::Catalogue;
-use super::{Broker, Caller, Error, Record};
+use super::{Broker, Caller, Conflict, Error, Record};
 use crate::domain::id::{KeyId, OrganizationId, PermissionId};
 use crate::domain::lifecycle::KeyStatus;
 use crate::domain::permission::Permissions;
@@ -29,6 +32,7 @@ use crate::domain::plaintext_key::PlaintextKey;
 use crate::domain::resource::ResourceIdentifier;
 use crate::domain::scope::ScopeToken;
 use crate::store::api_keys::{self, Filter, StoredKey};
+pub use crate::store::bulk_revocation::Selection;
 use crate::store::{self, Place};
 
 /// A key as it is shown, in words.
@@ -61,6 +65,16 @@ pub struct KeyFilter {
     pub status: Option<KeyStatus>,
     /// Keys whose name or id holds this.
     pub text: Option<String>,
+}
+
+/// Another call changed the key between the look and the write. Whoever named the version that he saw learns that it is stale; no
+/// version has the number that is asked about here.
+fn outrun(expected: impl Fn(i64) -> bool) -> Error {
+    if expected(i64::MIN) {
+        Conflict::KeyChanged.into()
+    } else {
+        Error::Stale
+    }
 }
 
 impl Broker {

@@ -5,6 +5,8 @@
 //! repeated with its `Idempotency-Key` gives the same answer again.
 
 pub mod audit_events;
+pub mod bulk_revoke;
+pub mod explain;
 pub mod key;
 pub mod keys;
 pub mod organizations;

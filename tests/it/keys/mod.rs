@@ -2,7 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
+mod bulk_revoke;
 mod create;
+mod explain;
 mod list;
 mod patch;
 mod permissions;
