@@ -21,8 +21,9 @@ use crate::http::access::ManagementAuthenticator;
 use crate::http::address::TrustedProxies;
 use crate::http::api::{
     audit_events, bulk_revoke, explain, key, keys, organizations, permissions, resources,
-    signing_keys,
+    signing_keys, usage,
 };
+use crate::http::gate::Gate;
 use crate::http::health::{self, Metrics, Readiness, Stopping};
 use crate::http::jwks;
 use crate::http::middleware::{Around, Surroundings};
@@ -64,6 +65,11 @@ pub fn routes() -> Vec<Endpoint> {
             "/v1/keys/{id}/explain",
             Management("keys:read"),
             explain::explain_key,
+        ),
+        get(
+            "/v1/keys/{id}/usage",
+            Management("keys:read"),
+            usage::show_usage,
         ),
         delete("/v1/keys/{id}", Management("keys:write"), key::revoke_key),
         post(
@@ -207,6 +213,10 @@ impl Parts {
                 tls: false,
                 random: Arc::clone(broker.random()),
                 observer: Arc::new(observer),
+                gate: Some(Gate {
+                    broker: Arc::clone(&broker),
+                    log: app.log().clone(),
+                }),
             },
             authenticator: broker,
             readiness: Arc::clone(app.readiness()) as Arc<dyn Readiness>,
@@ -402,6 +412,7 @@ mod tests {
                 tls: false,
                 random: Arc::new(SystemRandom),
                 observer: Arc::new(Nobody),
+                gate: None,
             },
             authenticator: Arc::new(Nobody),
             readiness: Arc::new(Nobody),

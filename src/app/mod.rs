@@ -220,6 +220,7 @@ pub fn settings(config: &Config, issuer: Issuer) -> Result<Settings, AppError> {
         jwks_max_age: Duration::from_secs(config.signing.jwks_max_age_seconds.into()),
         rotate_signing_keys_after: config.signing.rotate_after,
         usage_flush: Duration::from_secs(config.usage.flush_seconds.into()),
+        usage_days: config.usage.keep_days,
         provider_timeout: PROVIDER_TIMEOUT,
     })
 }

@@ -65,6 +65,11 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// Whether something is down, so that it says nothing of the key.
+    pub(super) fn is_outage(&self) -> bool {
+        self.reason() == Reason::Unavailable
+    }
+
     /// Its label in the metrics.
     pub(super) fn reason(&self) -> Reason {
         match self {
@@ -84,6 +89,10 @@ impl Refusal {
     }
 }
 
+/// Says that the tag of the key that a request presents is ours. It holds for that key alone, so it never leaves its request.
+#[derive(Clone, Copy, Debug)]
+pub struct TagProof(());
+
 /// A sign-in under way, whose answer everybody who waits gets.
 type SignIn = Shared<BoxFuture<'static, Result<Rights, Arc<idp::Error>>>>;
 
@@ -92,26 +101,59 @@ type SignIn = Shared<BoxFuture<'static, Result<Rights, Arc<idp::Error>>>>;
 pub(super) struct SignIns(Arc<Mutex<HashMap<UserName, SignIn>>>);
 
 impl Broker {
+    /// The first proof alone, without I/O, for whoever can turn a bad key away before anything else is looked at. `None`: the generation
+    /// of the tag is not held here, and [`Self::identify`] must find out.
+    ///
+    /// # Errors
+    /// Malformed or forged.
+    pub fn check_tag(&self, presented: &[u8]) -> Result<Option<TagProof>, Refusal> {
+        let key = UnverifiedKey::parse(presented, &self.settings.prefixes)
+            .map_err(|_| Refusal::Malformed)?;
+        match self.secrets.load().tags.verify(&key) {
+            Ok(()) => Ok(Some(TagProof(()))),
+            Err(KeyTagError::Mismatch) => Err(Refusal::Forged),
+            Err(KeyTagError::UnknownGeneration) => Ok(None),
+        }
+    }
+
     /// Whose key it is: both proofs are good. Its state is not judged yet.
     ///
     /// # Errors
     /// Malformed, forged, unknown, or the database does not answer.
     pub async fn identify(&self, presented: &[u8]) -> Result<Arc<Record>, Refusal> {
+        self.identify_with(presented, None).await
+    }
+
+    /// As [`Self::identify`], where the first proof may have been made already.
+    pub(super) async fn identify_with(
+        &self,
+        presented: &[u8],
+        proof: Option<TagProof>,
+    ) -> Result<Arc<Record>, Refusal> {
         let key = UnverifiedKey::parse(presented, &self.settings.prefixes)
             .map_err(|_| Refusal::Malformed)?;
+        if proof.is_none() {
+            return self.identify_unproven(&key).await;
+        }
+        let name = key.user_name();
+        let record = self.recall_or_read(&name).await?;
+        prove(&self.secrets.load(), &key, &name, record)
+    }
+
+    async fn identify_unproven(&self, key: &UnverifiedKey<'_>) -> Result<Arc<Record>, Refusal> {
         let secrets = self.secrets.load();
-        match secrets.tags.verify(&key) {
+        match secrets.tags.verify(key) {
             Ok(()) => {}
             Err(KeyTagError::Mismatch) => return Err(Refusal::Forged),
             Err(KeyTagError::UnknownGeneration) => {
                 drop(secrets);
-                return self.identify_by_newer_secrets(&key).await;
+                return self.identify_by_newer_secrets(key).await;
             }
         }
         drop(secrets);
         let name = key.user_name();
         let record = self.recall_or_read(&name).await?;
-        prove(&self.secrets.load(), &key, &name, record)
+        prove(&self.secrets.load(), key, &name, record)
     }
 
     /// What is known of a generation.

@@ -9,10 +9,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::Broker;
-use super::authentication::Refusal;
+use super::authentication::{Refusal, TagProof};
 use super::catalogue::{Grant, Policy};
 use super::rate::RateLimitState;
 use super::record::{self, Record};
+use super::reuse;
+use super::usage::Granted;
 use crate::domain::resource::ResourceIdentifier;
 use crate::domain::scope::ScopeSet;
 use crate::token::mint::{AccessTokenClaims, Jti, mint};
@@ -49,27 +51,43 @@ pub struct Refused {
 }
 
 impl Broker {
-    /// Trades a key.
+    /// Trades a key, whose tag may have been proven already.
     ///
     /// # Errors
     /// See [`Refusal`]; each is counted.
     pub async fn exchange(
         &self,
         presented: &[u8],
+        proof: Option<TagProof>,
         address: IpAddr,
         request: TokenRequest<'_>,
     ) -> Result<Exchanged, Refused> {
         let refused = |refusal: Refusal, holder| {
-            self.metrics.refused(refusal.reason());
+            self.count_refusal(&refusal);
             Refused { refusal, holder }
         };
-        let holder = match self.identify(presented).await {
+        let holder = match self.identify_with(presented, proof).await {
             Ok(holder) => holder,
             Err(refusal) => return Err(refused(refusal, None)),
         };
-        self.try_exchange(&holder, presented, address, request)
-            .await
-            .map_err(|refusal| refused(refusal, Some(holder)))
+        let outcome = self
+            .try_exchange(&holder, presented, address, request)
+            .await;
+        outcome.map_err(|refusal| {
+            // An outage is not the key's doing.
+            if !refusal.is_outage() {
+                let asked = request.resource.and_then(|asked| holder.policy().at(asked));
+                let resource = asked.map(|grant| &grant.resource.identifier);
+                let second = record::seconds(self.now());
+                self.usage.note_refusal(&holder, second, resource);
+            }
+            refused(refusal, Some(holder))
+        })
+    }
+
+    /// Counts an exchange that came to nothing.
+    pub fn count_refusal(&self, refusal: &Refusal) {
+        self.metrics.refused(refusal.reason());
     }
 
     async fn try_exchange(
@@ -93,13 +111,15 @@ impl Broker {
         let scope = request.scope.filter(|scope| !scope.is_empty());
         if let Some(kept) = self.reuse.find(&record, (resource, scope), now.as_second()) {
             self.metrics.exchange_reused();
-            self.usage.note(&record, record::seconds(now));
-            let expires_in = kept.exp - now.as_second();
-            let (access_token, scope) = (Arc::clone(&kept.token), Arc::clone(&kept.scope));
+            let granted = Granted {
+                resource: &kept.resource,
+                scope: &kept.scope,
+            };
+            self.usage.note(&record, record::seconds(now), &granted);
             return Ok(Exchanged {
-                access_token,
-                expires_in,
-                scope,
+                access_token: kept.token,
+                expires_in: kept.exp - now.as_second(),
+                scope: kept.scope,
                 record,
                 rate_limit,
             });
@@ -113,13 +133,20 @@ impl Broker {
             || Arc::clone(&grant.scope),
             |asked| asked.to_string().into(),
         );
-        self.reuse.keep(
-            &record,
-            (resource, scope),
-            reuse_of(&token, &granted, exp, now),
-        );
+        self.reuse
+            .keep(&record, (resource, scope), || reuse::Token {
+                token: Arc::clone(&token),
+                resource: grant.resource.identifier.clone(),
+                scope: Arc::clone(&granted),
+                exp,
+                minted_at: now.as_second(),
+            });
         self.metrics.exchange_minted();
-        self.usage.note(&record, record::seconds(now));
+        let place = Granted {
+            resource: &grant.resource.identifier,
+            scope: &granted,
+        };
+        self.usage.note(&record, record::seconds(now), &place);
         Ok(Exchanged {
             access_token: token,
             expires_in: exp - now.as_second(),
@@ -183,15 +210,6 @@ impl Broker {
         };
         let token = mint(key, &claims).map_err(|error| Refusal::NoSigningKey(error.to_string()))?;
         Ok((token, exp))
-    }
-}
-
-fn reuse_of(token: &Arc<str>, scope: &Arc<str>, exp: i64, now: Timestamp) -> super::reuse::Token {
-    super::reuse::Token {
-        token: Arc::clone(token),
-        scope: Arc::clone(scope),
-        exp,
-        minted_at: now.as_second(),
     }
 }
 

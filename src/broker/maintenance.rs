@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Broker;
-use crate::store::idempotency;
+use crate::store::{idempotency, key_usage};
 
 /// How often the outbox is looked at when nobody wakes its keeper.
 const OUTBOX: Duration = Duration::from_secs(1);
@@ -85,6 +85,7 @@ impl Broker {
             if since >= self.settings.usage_flush {
                 since = Duration::ZERO;
                 self.usage.allow();
+                self.write_tally().await;
             }
             self.write_some_usage().await;
             self.metrics.set_cached_keys(self.memory.len() as u64);
@@ -120,14 +121,15 @@ impl Broker {
         loop {
             ticks.tick().await;
             let now = self.now();
-            if let Err(error) = self
-                .store
-                .write(move |tx| idempotency::clean(tx, now))
-                .await
-            {
+            let day = key_usage::day_of(now) - i64::from(self.settings.usage_days);
+            let forgotten = self.store.write(move |tx| {
+                idempotency::clean(tx, now)?;
+                key_usage::forget_before(tx, day)
+            });
+            if let Err(error) = forgotten.await {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
-                    "expired answers could not be forgotten"
+                    "expired answers and old counts could not be forgotten"
                 );
             }
         }

@@ -26,6 +26,7 @@ mod reuse;
 mod secrets;
 mod signing_keys;
 mod start;
+mod tally;
 mod usage;
 
 use std::num::NonZeroU32;
@@ -38,7 +39,7 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 pub use self::audit::EventFilter;
-pub use self::authentication::Refusal;
+pub use self::authentication::{Refusal, TagProof};
 pub use self::error::{Conflict, Error};
 pub use self::exchange::{Exchanged, Refused, TokenRequest};
 pub use self::inspection::tag_of;
@@ -114,6 +115,8 @@ pub struct Settings {
     pub rotate_signing_keys_after: Duration,
     /// How often use is written down.
     pub usage_flush: Duration,
+    /// For how many days counts are kept.
+    pub usage_days: u16,
     /// How long a call to an identity provider may take.
     pub provider_timeout: Duration,
 }

@@ -10,6 +10,7 @@ use quick_cache::sync::Cache;
 
 use super::record::Record;
 use crate::domain::id::CredentialId;
+use crate::domain::resource::ResourceIdentifier;
 
 /// What is asked for: resource and scope as they were written.
 type Asked<'a> = (Option<&'a str>, Option<&'a str>);
@@ -19,6 +20,8 @@ type Asked<'a> = (Option<&'a str>, Option<&'a str>);
 pub(super) struct Token {
     /// The token.
     pub(super) token: Arc<str>,
+    /// Where it is good.
+    pub(super) resource: ResourceIdentifier,
     /// What it permits.
     pub(super) scope: Arc<str>,
     /// Until when, in seconds since 1970.
@@ -62,9 +65,10 @@ impl Reuse {
         (same && fresh).then(|| kept.token.clone())
     }
 
-    /// Keeps a token.
-    pub(super) fn keep(&self, record: &Arc<Record>, asked: Asked<'_>, token: Token) {
+    /// Keeps a token, if any are kept.
+    pub(super) fn keep(&self, record: &Arc<Record>, asked: Asked<'_>, token: impl Fn() -> Token) {
         let Some(cache) = &self.kept else { return };
+        let token = token();
         // A list of scopes can be written in any length; only one that says nothing twice is worth the memory.
         if asked.1.is_some_and(|scope| scope.len() > token.scope.len()) {
             return;

@@ -13,9 +13,11 @@ use jiff::Timestamp;
 
 use super::Broker;
 use super::record::Record;
+use super::tally::{self, Count, Place, Tally};
 use crate::domain::id::CredentialId;
-use crate::store::idempotency;
-use crate::store::key_usage::{self, Usage as Row};
+use crate::domain::resource::ResourceIdentifier;
+use crate::store::key_usage::{self, DailyUse, LastUse};
+use crate::store::{self, idempotency};
 
 /// Rows in one transaction: few enough that a waiting change is not held up for long.
 const BATCH: usize = 500;
@@ -24,24 +26,87 @@ const STEADY: usize = 2_000;
 /// A list of more than this is written at a tenth of it a second.
 const LONG: usize = 500_000;
 
-/// The records to write.
+/// Seconds of a day.
+const DAY: u32 = 86_400;
+const ONE_EXCHANGE: Count = Count {
+    exchanges: 1,
+    refusals: 0,
+};
+const ONE_REFUSAL: Count = Count {
+    exchanges: 0,
+    refusals: 1,
+};
+
+/// What an exchange granted.
+pub(super) struct Granted<'a> {
+    /// The resource's identifier.
+    pub(super) resource: &'a ResourceIdentifier,
+    /// The scope.
+    pub(super) scope: &'a Arc<str>,
+}
+
+/// The records to write, and what is counted beside them.
 #[derive(Default)]
 pub(super) struct Usage {
+    tally: Tally,
     unwritten: Mutex<VecDeque<Arc<Record>>>,
     /// How many of them, from the front, have waited long enough.
     allowed: AtomicUsize,
 }
 
 impl Usage {
-    /// Counts one exchange.
-    pub(super) fn note(&self, record: &Arc<Record>, second: u32) {
-        record.last_used.store(second, Relaxed);
-        record.exchanges.fetch_add(1, Relaxed);
+    /// Counts one exchange: what was granted, and at which resource.
+    pub(super) fn note(&self, record: &Arc<Record>, second: u32, granted: &Granted<'_>) {
+        let before = record.last_used.swap(second, Relaxed);
+        if before / DAY != second / DAY {
+            self.set_aside(record, before);
+        }
+        if is_plain(record, granted) {
+            record.exchanges.fetch_add(1, Relaxed);
+        } else {
+            let place = Place {
+                key: record.key_id().body(),
+                day: second / DAY,
+                resource: Some(granted.resource.clone()),
+                scope: Some(granted.scope.clone()),
+            };
+            self.tally.add(place, ONE_EXCHANGE);
+        }
         if !record.unwritten.swap(true, Relaxed) {
             self.unwritten
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .push_back(Arc::clone(record));
+        }
+    }
+
+    /// Counts one refusal of a key that passed both proofs; `resource` is one of its own that was asked for.
+    pub(super) fn note_refusal(
+        &self,
+        record: &Record,
+        second: u32,
+        resource: Option<&ResourceIdentifier>,
+    ) {
+        let place = Place {
+            key: record.key_id().body(),
+            day: second / DAY,
+            resource: resource.cloned(),
+            scope: None,
+        };
+        self.tally.add(place, ONE_REFUSAL);
+    }
+
+    /// The counts of an earlier day wait apart, so that each day keeps its own.
+    fn set_aside(&self, record: &Record, second: u32) {
+        let exchanges = record.exchanges.swap(0, Relaxed);
+        if let (1.., Some(place)) = (exchanges, plain_place(record, second)) {
+            self.tally.add(
+                place,
+                Count {
+                    exchanges,
+                    refusals: 0,
+                },
+            );
         }
     }
 
@@ -100,6 +165,7 @@ impl Broker {
     /// Writes all of it, as far as the database takes it. For the end.
     pub async fn flush_usage(&self) {
         while self.write_usage_batch().await {}
+        self.write_tally().await;
     }
 
     /// Whether there was something to write and it was written.
@@ -109,28 +175,70 @@ impl Broker {
             return false;
         }
         // The mark goes first: an exchange that comes between joins the list again, and none is lost.
-        let row = |record: &Arc<Record>| {
-            record.unwritten.store(false, Relaxed);
-            let last =
-                Timestamp::from_second(record.last_used.load(Relaxed).into()).unwrap_or_default();
-            let exchanges = record.exchanges.swap(0, Relaxed).into();
-            Row {
+        let counted: Vec<(u32, u32)> = batch
+            .iter()
+            .map(|record| {
+                record.unwritten.store(false, Relaxed);
+                let last = record.last_used.load(Relaxed);
+                (last, record.exchanges.swap(0, Relaxed))
+            })
+            .collect();
+        let last_uses: Vec<LastUse> = batch
+            .iter()
+            .zip(&counted)
+            .map(|(record, (last, _))| LastUse {
                 key_id: record.key_id(),
-                last_used_at: last,
-                exchanges,
-                refusals: 0,
-            }
-        };
-        let rows: Vec<Row> = batch.iter().map(row).collect();
-        let counts: Vec<i64> = rows.iter().map(|row| row.exchanges).collect();
+                at: Timestamp::from_second((*last).into()).unwrap_or_default(),
+            })
+            .collect();
+        let daily: Vec<DailyUse> = batch
+            .iter()
+            .zip(&counted)
+            .filter_map(|(record, (last, exchanges))| {
+                let count = Count {
+                    exchanges: *exchanges,
+                    refusals: 0,
+                };
+                let place = plain_place(record, *last).filter(|_| *exchanges > 0)?;
+                Some(tally::row(&place, count))
+            })
+            .collect();
         // Whoever uses a key has the answer that showed it.
         let received: Vec<CredentialId> =
             batch.iter().map(|record| record.credential_id()).collect();
         let written = self.store.write(move |tx| {
-            key_usage::add(tx, &rows)?;
+            key_usage::note(tx, &last_uses)?;
+            key_usage::add(tx, &daily)?;
             idempotency::erase(tx, &received)
         });
-        let written = written.await;
+        let written = self.tell_usage_written(written.await);
+        if !written {
+            self.take_back(batch, &counted);
+        }
+        written
+    }
+
+    /// Writes what is counted beside the records; what cannot be written is kept for later.
+    pub(super) async fn write_tally(&self) {
+        let mut taken = self.usage.tally.take();
+        while !taken.is_empty() {
+            let rest = taken.split_off(taken.len().min(BATCH));
+            let rows: Vec<DailyUse> = taken
+                .iter()
+                .map(|(place, count)| tally::row(place, *count))
+                .collect();
+            let written = self.store.write(move |tx| key_usage::add(tx, &rows));
+            if !self.tell_usage_written(written.await) {
+                for (place, count) in taken.into_iter().chain(rest) {
+                    self.usage.tally.add(place, count);
+                }
+                return;
+            }
+            taken = rest;
+        }
+    }
+
+    fn tell_usage_written(&self, written: Result<(), store::Error>) -> bool {
         match written {
             Ok(()) => {
                 self.metrics.usage_flushed();
@@ -142,23 +250,49 @@ impl Broker {
                     error = &error as &dyn std::error::Error,
                     "use of keys could not be written; it is kept for later"
                 );
-                self.take_back(batch, &counts);
                 false
             }
         }
     }
 
     /// Gives the records their counts back after a failure.
-    fn take_back(&self, batch: Vec<Arc<Record>>, counts: &[i64]) {
+    fn take_back(&self, batch: Vec<Arc<Record>>, counts: &[(u32, u32)]) {
         let mut again = Vec::with_capacity(batch.len());
-        for (record, count) in batch.into_iter().zip(counts) {
-            record
-                .exchanges
-                .fetch_add(u32::try_from(*count).unwrap_or(u32::MAX), Relaxed);
+        for (record, (last, exchanges)) in batch.into_iter().zip(counts) {
+            if record.last_used.load(Relaxed) / DAY == last / DAY {
+                record.exchanges.fetch_add(*exchanges, Relaxed);
+            } else if let Some(place) = plain_place(&record, *last) {
+                let count = Count {
+                    exchanges: *exchanges,
+                    refusals: 0,
+                };
+                self.usage.tally.add(place, count);
+            }
             if !record.unwritten.swap(true, Relaxed) {
                 again.push(record);
             }
         }
         self.usage.put_back(again);
     }
+}
+
+/// Whether it is what most exchanges are: all that a key of one resource holds. Those are counted in the record alone.
+fn is_plain(record: &Record, granted: &Granted<'_>) -> bool {
+    match &*record.policy().grants {
+        [only] => Arc::ptr_eq(&only.scope, granted.scope),
+        _ => false,
+    }
+}
+
+/// Where exchanges of that kind are counted, on the day of `second`.
+fn plain_place(record: &Record, second: u32) -> Option<Place> {
+    let [only] = &*record.policy().grants else {
+        return None;
+    };
+    Some(Place {
+        key: record.key_id().body(),
+        day: second / DAY,
+        resource: Some(only.resource.identifier.clone()),
+        scope: Some(Arc::clone(&only.scope)),
+    })
 }

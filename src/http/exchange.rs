@@ -76,7 +76,9 @@ pub async fn trade(
         resource: parameters.resource.as_deref(),
         scope: parameters.scope.as_deref(),
     };
-    let outcome = broker.exchange(key, facts.client(), asked).await;
+    let outcome = broker
+        .exchange(key, facts.tag_proof(), facts.client(), asked)
+        .await;
     let exchanged = match outcome {
         Ok(exchanged) => exchanged,
         Err(refused) => {

@@ -13,6 +13,7 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
 use super::problem::Problem;
 use super::request_id::RequestId;
+use crate::broker::TagProof;
 use crate::domain::audit::Origin;
 use crate::domain::id::{KeyId, OrganizationId};
 
@@ -28,6 +29,7 @@ struct Inner {
     organization_id: Cell<Option<OrganizationId>>,
     reason: Cell<Option<&'static str>>,
     counted_only: Cell<bool>,
+    tag_proof: Cell<Option<TagProof>>,
     actor: RefCell<Option<Arc<str>>>,
 }
 
@@ -41,6 +43,7 @@ impl Facts {
             organization_id: Cell::new(None),
             reason: Cell::new(None),
             counted_only: Cell::new(false),
+            tag_proof: Cell::new(None),
             actor: RefCell::new(None),
         }))
     }
@@ -87,6 +90,15 @@ impl Facts {
     /// Counts the request and leaves it out of the log: for refusals that a stranger can cause at will.
     pub fn count_only(&self) {
         self.0.counted_only.set(true);
+    }
+
+    /// The proof that the tag of the key in `X-API-Key` is ours, if the gate made it.
+    pub(super) fn tag_proof(&self) -> Option<TagProof> {
+        self.0.tag_proof.get()
+    }
+
+    pub(super) fn keep_tag_proof(&self, proof: TagProof) {
+        self.0.tag_proof.set(Some(proof));
     }
 
     pub(super) fn matched(&self, route: &'static str) {

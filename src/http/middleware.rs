@@ -11,16 +11,17 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use actix_web::HttpMessage;
 use actix_web::body::BoxBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpMessage, HttpResponse};
 use pin_project_lite::pin_project;
 
 use super::address::TrustedProxies;
 use super::code::Code;
 use super::facts::Facts;
+use super::gate::Gate;
 use super::observer::{FinishedRequest, RequestObserver};
 use super::problem::Problem;
 use super::request_id::{RequestId, X_REQUEST_ID};
@@ -38,6 +39,8 @@ pub struct Surroundings {
     pub random: Arc<dyn Random>,
     /// Who is told of each finished request.
     pub observer: Arc<dyn RequestObserver>,
+    /// Who turns bad keys away before they are routed; none where there are no keys.
+    pub gate: Option<Gate>,
 }
 
 /// The layer: the outermost `wrap` of the application.
@@ -89,10 +92,20 @@ where
     fn call(&self, request: ServiceRequest) -> Self::Future {
         let running = Running::begin(&self.surroundings, &request);
         if let Some(facts) = &running.facts {
+            let gate = self.surroundings.gate.as_ref();
+            if let Some(problem) = gate.and_then(|gate| gate.turn_away(request.head(), facts)) {
+                let turned_away = Some(write(&problem, request, facts));
+                return Answer {
+                    inner: None,
+                    turned_away,
+                    running,
+                };
+            }
             request.extensions_mut().insert(facts.clone());
         }
         Answer {
-            inner: self.service.call(request),
+            inner: Some(self.service.call(request)),
+            turned_away: None,
             running,
         }
     }
@@ -101,8 +114,10 @@ where
 pin_project! {
     /// The answer to come.
     pub struct Answer<F> {
+        // None for a request that was turned away at the gate.
         #[pin]
-        inner: F,
+        inner: Option<F>,
+        turned_away: Option<ServiceResponse<BoxBody>>,
         running: Running,
     }
 }
@@ -115,7 +130,14 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        match this.inner.poll(context) {
+        if let Some(response) = this.turned_away.take() {
+            return Poll::Ready(Ok(this.running.finish(response)));
+        }
+        let Some(inner) = this.inner.as_pin_mut() else {
+            // Answered already: a future is not polled after that.
+            return Poll::Pending;
+        };
+        match inner.poll(context) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Ok(response)) => Poll::Ready(Ok(this.running.finish(response))),
             // No layer within ours returns errors; the server answers such a one itself.
@@ -231,6 +253,14 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.tell(None, None);
     }
+}
+
+/// The answer of a request that was turned away.
+fn write(problem: &Problem, request: ServiceRequest, facts: &Facts) -> ServiceResponse<BoxBody> {
+    let body = BoxBody::new(problem.body(facts.request_id()));
+    let mut response = HttpResponse::with_body(problem.code().status(), body);
+    problem.write_headers(response.headers_mut());
+    request.into_response(response)
 }
 
 /// The problem that says what the server's own error with this status says.

@@ -18,7 +18,7 @@ use utoipa::{Modify, OpenApi};
 use super::access::Access;
 use super::api::{
     audit_events, bulk_revoke, explain, key, keys, organizations, permissions, resources,
-    signing_keys,
+    signing_keys, usage,
 };
 use super::problem::{self, FieldProblem, ProblemBody};
 use super::query::NoQuery;
@@ -46,6 +46,7 @@ use super::{docs, etag, exchange, health, jwks, own_key};
         key::set_key_permissions,
         key::rotate_key,
         explain::explain_key,
+        usage::show_usage,
         key::revoke_key,
         organizations::create_organization,
         organizations::list_organizations,

@@ -147,6 +147,7 @@ async fn answer(request: TestRequest) -> Answer {
         tls: true,
         random: Arc::new(SystemRandom),
         observer: Arc::clone(&lines) as Arc<dyn RequestObserver>,
+        gate: None,
     };
     let app = App::new()
         .app_data(web::Data::from(authenticator))

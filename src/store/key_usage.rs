@@ -1,4 +1,4 @@
-//! When keys were last used and how often: written in batches, never on a request's way.
+//! When keys were last used, and how often by day, resource and scope: written in batches, never on a request's way.
 
 use std::collections::HashSet;
 
@@ -7,59 +7,174 @@ use diesel::prelude::*;
 use diesel::upsert::excluded;
 
 use super::connection::each;
-use super::schema::{api_keys, key_usage};
-use super::{Connection, Error, Timestamp};
+use super::schema::{api_keys, key_usage, usage_daily};
+use super::{Connection, Error, Place, Timestamp};
 use crate::domain::id::KeyId;
 
-/// What is added to a key's figures.
+/// Seconds of a day.
+const DAY: i64 = 86_400;
+
+/// When a key was last traded.
 #[derive(Clone, Copy, Debug)]
-pub struct Usage {
+pub struct LastUse {
     /// The key.
     pub key_id: KeyId,
-    /// When it was last traded.
-    pub last_used_at: jiff::Timestamp,
-    /// Trades since the last time this was written.
+    /// When.
+    pub at: jiff::Timestamp,
+}
+
+/// What is added to the figures of a key on one day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DailyUse {
+    /// The key.
+    pub key_id: KeyId,
+    /// The day: how many lie between it and 1970-01-01, in UTC.
+    pub day: i64,
+    /// The identifier of the resource; `None` where none that the key can have was meant.
+    pub resource: Option<String>,
+    /// What was granted there; `None` for refusals, and where too many different ones came to be told apart.
+    pub scope: Option<String>,
+    /// Trades.
     pub exchanges: i64,
-    /// Refusals since then, after both proofs.
+    /// Refusals after both proofs.
     pub refusals: i64,
 }
 
-/// Adds up the figures; keys that are gone are passed over. At most some hundred at a time.
-pub fn add(connection: &mut Connection, usages: &[Usage]) -> Result<(), Error> {
-    let ids: Vec<&str> = usages.iter().map(|usage| usage.key_id.as_str()).collect();
-    let there: HashSet<String> = api_keys::table
-        .filter(api_keys::id.eq_any(ids))
-        .select(api_keys::id)
-        .load(connection)?
-        .into_iter()
-        .collect();
-    for usage in usages
+impl DailyUse {
+    /// A digest of resource and scope: the place of the row within its day.
+    pub fn target(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for text in [&self.resource, &self.scope] {
+            // No text holds a byte of 0 or 1, so no two pairs read alike.
+            hasher.update(text.as_deref().unwrap_or("\u{1}").as_bytes());
+            hasher.update(&[0]);
+        }
+        hasher.finalize().to_hex()[..32].to_owned()
+    }
+
+    /// The moment at which the day begins.
+    pub fn date(&self) -> jiff::Timestamp {
+        jiff::Timestamp::from_second(self.day.saturating_mul(DAY)).unwrap_or_default()
+    }
+}
+
+/// The day of a moment, as [`DailyUse::day`] counts.
+pub fn day_of(moment: jiff::Timestamp) -> i64 {
+    moment.as_second().div_euclid(DAY)
+}
+
+/// Notes when keys were last used; keys that are gone are passed over, and no last use goes back. At most some hundred at a time.
+pub fn note(connection: &mut Connection, uses: &[LastUse]) -> Result<(), Error> {
+    let there = those_there(connection, uses.iter().map(|one| &one.key_id))?;
+    for one in uses
         .iter()
-        .filter(|usage| there.contains(usage.key_id.as_str()))
+        .filter(|one| there.contains(one.key_id.as_str()))
     {
         let row = (
-            key_usage::key_id.eq(usage.key_id.as_str()),
-            key_usage::last_used_at.eq(Timestamp::from(usage.last_used_at)),
-            key_usage::exchanges.eq(usage.exchanges),
-            key_usage::refusals.eq(usage.refusals),
+            key_usage::key_id.eq(one.key_id.as_str()),
+            key_usage::last_used_at.eq(Timestamp::from(one.at)),
         );
+        // A batch that comes late, such as one that failed before, must not put the last use back.
+        let latest = case_when(
+            excluded(key_usage::last_used_at).gt(key_usage::last_used_at),
+            excluded(key_usage::last_used_at),
+        )
+        .otherwise(key_usage::last_used_at);
         // ON CONFLICT is not portable through the enum of both connections, so it is compiled for each.
-        let added = each!(connection, |inner| diesel::insert_into(key_usage::table)
+        let noted = each!(connection, |inner| diesel::insert_into(key_usage::table)
             .values(row)
             .on_conflict(key_usage::key_id)
             .do_update()
+            .set(key_usage::last_used_at.eq(latest))
+            .execute(inner));
+        noted?;
+    }
+    Ok(())
+}
+
+/// Adds to the figures of days; keys that are gone are passed over. At most some hundred at a time.
+pub fn add(connection: &mut Connection, uses: &[DailyUse]) -> Result<(), Error> {
+    let there = those_there(connection, uses.iter().map(|one| &one.key_id))?;
+    for one in uses
+        .iter()
+        .filter(|one| there.contains(one.key_id.as_str()))
+    {
+        let row = (
+            usage_daily::key_id.eq(one.key_id.as_str()),
+            usage_daily::day.eq(one.day),
+            usage_daily::target.eq(one.target()),
+            usage_daily::resource.eq(one.resource.as_deref()),
+            usage_daily::scope.eq(one.scope.as_deref()),
+            usage_daily::exchanges.eq(one.exchanges),
+            usage_daily::refusals.eq(one.refusals),
+        );
+        let added = each!(connection, |inner| diesel::insert_into(usage_daily::table)
+            .values(row)
+            .on_conflict((usage_daily::key_id, usage_daily::day, usage_daily::target))
+            .do_update()
             .set((
-                // A batch that comes late, such as one that failed before, must not put the last use back.
-                key_usage::last_used_at.eq(case_when(
-                    excluded(key_usage::last_used_at).gt(key_usage::last_used_at),
-                    excluded(key_usage::last_used_at)
-                )
-                .otherwise(key_usage::last_used_at)),
-                key_usage::exchanges.eq(key_usage::exchanges + excluded(key_usage::exchanges)),
-                key_usage::refusals.eq(key_usage::refusals + excluded(key_usage::refusals)),
+                usage_daily::exchanges
+                    .eq(usage_daily::exchanges + excluded(usage_daily::exchanges)),
+                usage_daily::refusals.eq(usage_daily::refusals + excluded(usage_daily::refusals)),
             ))
             .execute(inner));
         added?;
     }
     Ok(())
+}
+
+/// A page of the figures of a key, the newest day first.
+pub fn list(
+    connection: &mut Connection,
+    key: &KeyId,
+    after: Option<&Place>,
+    limit: usize,
+) -> Result<Vec<DailyUse>, Error> {
+    let mut query = usage_daily::table
+        .filter(usage_daily::key_id.eq(key.as_str()))
+        .order((usage_daily::day.desc(), usage_daily::target.desc()))
+        .limit(super::count(limit))
+        .select((
+            usage_daily::day,
+            usage_daily::resource,
+            usage_daily::scope,
+            usage_daily::exchanges,
+            usage_daily::refusals,
+        ))
+        .into_boxed();
+    if let Some(Place { at, id }) = after {
+        let day = day_of(*at);
+        query = query.filter(
+            usage_daily::day
+                .lt(day)
+                .or(usage_daily::day.eq(day).and(usage_daily::target.lt(id))),
+        );
+    }
+    let rows: Vec<(i64, Option<String>, Option<String>, i64, i64)> = query.load(connection)?;
+    let use_of = |(day, resource, scope, exchanges, refusals)| DailyUse {
+        key_id: *key,
+        day,
+        resource,
+        scope,
+        exchanges,
+        refusals,
+    };
+    Ok(rows.into_iter().map(use_of).collect())
+}
+
+/// Forgets the figures of days before `day`.
+pub fn forget_before(connection: &mut Connection, day: i64) -> Result<usize, Error> {
+    Ok(diesel::delete(usage_daily::table.filter(usage_daily::day.lt(day))).execute(connection)?)
+}
+
+fn those_there<'a>(
+    connection: &mut Connection,
+    keys: impl Iterator<Item = &'a KeyId>,
+) -> Result<HashSet<String>, Error> {
+    let ids: HashSet<&str> = keys.map(KeyId::as_str).collect();
+    let there: Vec<String> = api_keys::table
+        .filter(api_keys::id.eq_any(ids.into_iter().collect::<Vec<_>>()))
+        .select(api_keys::id)
+        .load(connection)?;
+    Ok(there.into_iter().collect())
 }

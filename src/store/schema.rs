@@ -207,6 +207,16 @@ table! {
     key_usage (key_id) {
         key_id -> Text,
         last_used_at -> BigInt,
+    }
+}
+
+table! {
+    usage_daily (key_id, day, target) {
+        key_id -> Text,
+        day -> BigInt,
+        target -> Text,
+        resource -> Nullable<Text>,
+        scope -> Nullable<Text>,
         exchanges -> BigInt,
         refusals -> BigInt,
     }
@@ -220,6 +230,7 @@ joinable!(api_key_permissions -> api_keys (key_id));
 joinable!(api_key_permissions -> permissions (permission_id));
 joinable!(builtin_user_permissions -> builtin_users (user_name));
 joinable!(key_usage -> api_keys (key_id));
+joinable!(usage_daily -> api_keys (key_id));
 
 allow_tables_to_appear_in_same_query!(
     deployment,
@@ -238,4 +249,5 @@ allow_tables_to_appear_in_same_query!(
     idempotency,
     audit_events,
     key_usage,
+    usage_daily,
 );

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::test_app::{Shop, TestApp};
 
 /// The paths of the contract that are built, with their methods.
-const CONTRACT: [(&str, &[&str]); 22] = [
+const CONTRACT: [(&str, &[&str]); 23] = [
     ("/.well-known/jwks.json", &["get"]),
     ("/docs", &["get"]),
     ("/livez", &["get"]),
@@ -26,6 +26,7 @@ const CONTRACT: [(&str, &[&str]); 22] = [
     ("/v1/keys/{id}/explain", &["post"]),
     ("/v1/keys/{id}/permissions", &["put"]),
     ("/v1/keys/{id}/rotate", &["post"]),
+    ("/v1/keys/{id}/usage", &["get"]),
     ("/v1/organizations", &["get", "post"]),
     ("/v1/organizations/{id}", &["delete", "get", "patch"]),
     ("/v1/resources", &["get", "post"]),

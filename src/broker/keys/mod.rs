@@ -33,6 +33,7 @@ use crate::domain::resource::ResourceIdentifier;
 use crate::domain::scope::ScopeToken;
 use crate::store::api_keys::{self, Filter, StoredKey};
 pub use crate::store::bulk_revocation::Selection;
+use crate::store::key_usage::{self, DailyUse};
 use crate::store::{self, Place};
 
 /// A key as it is shown, in words.
@@ -104,6 +105,26 @@ impl Broker {
             &catalogue,
             self.now(),
         ))
+    }
+
+    /// A page of the figures of a key, the newest day first, and when it was last traded.
+    ///
+    /// # Errors
+    /// Not there, not the caller's, or the database does not answer.
+    pub async fn key_usage(
+        &self,
+        id: KeyId,
+        caller: &Caller,
+        after: Option<Place>,
+        limit: usize,
+    ) -> Result<(Option<Timestamp>, Vec<DailyUse>), Error> {
+        let stored = self.stored_key(id).await?;
+        caller.sees(&stored.key.organization_id)?;
+        let rows = self
+            .store
+            .read(move |connection| key_usage::list(connection, &id, after.as_ref(), limit))
+            .await?;
+        Ok((stored.last_used_at, rows))
     }
 
     /// A page of keys, newest first.

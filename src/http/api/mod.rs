@@ -13,6 +13,7 @@ pub mod organizations;
 pub mod permissions;
 pub mod resources;
 pub mod signing_keys;
+pub mod usage;
 
 use std::future::{Ready, ready};
 

@@ -12,5 +12,6 @@ mod revoke;
 mod revoke_leaked;
 mod rotate;
 mod show;
+mod usage;
 
 pub(crate) use self::create::keys_on_record;

@@ -1,0 +1,17 @@
+-- Use by day, resource and scope. `target` is a digest of the two texts, which may be long.
+CREATE TABLE usage_daily (
+    key_id TEXT NOT NULL REFERENCES api_keys (id) ON DELETE CASCADE,
+    day INTEGER NOT NULL,
+    target TEXT NOT NULL,
+    resource TEXT,
+    scope TEXT,
+    exchanges INTEGER NOT NULL,
+    refusals INTEGER NOT NULL,
+    PRIMARY KEY (key_id, day, target)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX usage_daily_day ON usage_daily (day);
+
+-- The totals are the sum of the days.
+ALTER TABLE key_usage DROP COLUMN exchanges;
+ALTER TABLE key_usage DROP COLUMN refusals;
