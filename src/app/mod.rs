@@ -214,6 +214,7 @@ pub fn settings(config: &Config, issuer: Issuer) -> Result<Settings, AppError> {
             "limits.revoke_leaked_per_minute",
         )?,
         remembered_addresses: config.limits.bad_key_addresses as usize,
+        default_permissions: config.organizations.permissions(),
         default_token_lifetime: lifetime
             .map_err(|error| AppError::Config(format!("token.lifetime_seconds {error}")))?,
         default_algorithm: config.signing.default_algorithm,

@@ -1,4 +1,4 @@
-//! Who calls the management API: the local operator, or a key that holds rights on it.
+//! Whose token comes to the management API: the local operator's, or that of a key that holds rights on it.
 //!
 //! The token says who; whether he still may is asked of the record at every call: a revoked key's management token is refused at
 //! once, and its scopes are cut to what the key holds now.
@@ -11,13 +11,12 @@ use serde_json::json;
 use thiserror::Error as ThisError;
 
 use super::authentication::Refusal;
-use super::record::Record;
 use super::secrets::PurposeSecrets;
 use super::signing_keys::Signing;
-use super::{Broker, Error, Settings, StartError, audit};
+use super::{Broker, Caller, Settings, Standing, StartError, audit};
 use crate::domain::algorithm::SigningAlgorithm;
 use crate::domain::audit::Origin;
-use crate::domain::id::{CredentialId, KeyId, OrganizationId};
+use crate::domain::id::{CredentialId, KeyId};
 use crate::domain::random::Random;
 use crate::domain::scope::ScopeSet;
 use crate::domain::sealed::RootSecret;
@@ -31,28 +30,6 @@ use crate::token::verify::VerifyError;
 const OPERATOR_TOKEN_LIFETIME: SignedDuration = SignedDuration::from_mins(10);
 /// What the subject of an operator's token starts with; no id of ours does.
 const OPERATOR: &str = "operator:";
-
-/// A caller of the management API.
-#[derive(Clone)]
-pub struct Caller {
-    /// The subject of his token.
-    pub actor: Arc<str>,
-    /// The only organization that he sees and touches; none for the deployment's operator.
-    pub organization_id: Option<OrganizationId>,
-    /// What his token lets him do.
-    pub scopes: ScopeSet,
-    /// Whence his rights come.
-    pub standing: Standing,
-}
-
-/// Whence a caller's rights come.
-#[derive(Clone)]
-pub enum Standing {
-    /// He runs the deployment.
-    Operator,
-    /// He is a key.
-    Key(Arc<Record>),
-}
 
 /// Why a bearer token is not taken.
 #[derive(Debug, ThisError)]
@@ -79,41 +56,6 @@ impl CallerError {
             Self::Subject => "subject_stopped_or_unknown",
             Self::Store(_) => "database_unavailable",
             Self::Provider(_) => "identity_provider_unavailable",
-        }
-    }
-}
-
-impl Caller {
-    /// The organization that a list is narrowed to when `asked` was asked for; `None` if nothing can be in it.
-    pub(super) fn within(&self, asked: Option<OrganizationId>) -> Option<Option<OrganizationId>> {
-        match (self.organization_id, asked) {
-            (None, asked) => Some(asked),
-            (Some(own), None) => Some(Some(own)),
-            (Some(own), Some(asked)) => (own == asked).then_some(Some(own)),
-        }
-    }
-
-    /// Whether an organization is his to see; if not, it is not there for him.
-    pub(super) fn sees(&self, organization: &OrganizationId) -> Result<(), Error> {
-        match self.organization_id {
-            Some(own) if own != *organization => Err(Error::NotFound),
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether he may change what belongs to the deployment.
-    pub(super) fn runs_the_deployment(&self) -> Result<(), Error> {
-        match self.organization_id {
-            Some(_) => Err(Error::Forbidden("it belongs to the deployment")),
-            None => Ok(()),
-        }
-    }
-
-    /// The key that he is, if he is one.
-    pub(super) fn key(&self) -> Option<&Record> {
-        match &self.standing {
-            Standing::Operator => None,
-            Standing::Key(record) => Some(record),
         }
     }
 }

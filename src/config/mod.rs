@@ -18,6 +18,7 @@ mod layers;
 mod limits;
 mod listener;
 mod log;
+mod organizations;
 mod secrets;
 mod server;
 mod shutdown;
@@ -38,6 +39,7 @@ use self::layers::Layers;
 pub use self::limits::Limits;
 pub use self::listener::Listener;
 pub use self::log::{Log, LogFormat};
+pub use self::organizations::{DefaultPermission, Organizations};
 pub use self::secrets::Secrets;
 pub use self::server::Server;
 pub use self::shutdown::Shutdown;
@@ -60,6 +62,8 @@ pub struct Config {
     pub token: Token,
     /// `[keys]`: how keys look.
     pub keys: Keys,
+    /// `[organizations]`: what new organizations get.
+    pub organizations: Organizations,
     /// `[cache]`: how much is held in memory.
     pub cache: Cache,
     /// `[limits]`: how much is taken from one address.
@@ -107,6 +111,7 @@ impl Config {
             server: layers.take()?,
             token: layers.take()?,
             keys: layers.take()?,
+            organizations: layers.take()?,
             cache: layers.take()?,
             limits: layers.take()?,
             usage: layers.take()?,

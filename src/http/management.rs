@@ -51,6 +51,10 @@ impl From<Error> for Problem {
                 Code::WouldWiden,
                 format!("that would give more than the caller holds: {detail}"),
             ),
+            Error::BeyondGrantor(detail) => Self::new(
+                Code::BeyondGrantor,
+                format!("that would give more than the caller may give: {detail}"),
+            ),
             Error::Invalid { field, reason } => Self::invalid_parameter(field, reason),
             missing @ Error::NoSuchPermission { .. } => {
                 Self::invalid_parameter("permissions", missing.to_string())
@@ -87,6 +91,11 @@ impl From<Conflict> for Problem {
             Conflict::IdentifierTaken => Code::IdentifierTaken,
             Conflict::PermissionExists => Code::PermissionExists,
             Conflict::OrganizationNotEmpty => Code::OrganizationNotEmpty,
+            Conflict::TooManyKeys(_) => Code::TooManyKeys,
+            Conflict::RoleNameTaken => Code::RoleNameTaken,
+            Conflict::RoleInUse(_) => Code::RoleInUse,
+            Conflict::UserExists(_) => Code::UserExists,
+            Conflict::UserInUse(_) => Code::UserInUse,
             Conflict::ResourceReserved => Code::ResourceReserved,
             Conflict::KeyRevoked => Code::KeyRevoked,
             Conflict::KeyStatus(_) => Code::KeyNotActive,
