@@ -1,4 +1,5 @@
-//! Whose token comes to the management API: the local operator's, or that of a key that holds rights on it.
+//! Whose token comes to the management API: the local operator's, that of a key that holds rights on it, or a person's of the
+//! configured sign-in provider.
 //!
 //! The token says who; whether he still may is asked of the record at every call: a revoked key's management token is refused at
 //! once, and its scopes are cut to what the key holds now.
@@ -13,7 +14,7 @@ use thiserror::Error as ThisError;
 use super::authentication::Refusal;
 use super::secrets::PurposeSecrets;
 use super::signing_keys::Signing;
-use super::{Broker, Caller, Settings, Standing, StartError, audit};
+use super::{Broker, Caller, Person, Settings, Standing, StartError, audit};
 use crate::domain::algorithm::SigningAlgorithm;
 use crate::domain::audit::Origin;
 use crate::domain::id::{CredentialId, KeyId};
@@ -21,9 +22,11 @@ use crate::domain::random::Random;
 use crate::domain::scope::ScopeSet;
 use crate::domain::sealed::RootSecret;
 use crate::idp;
+use crate::idp::sign_in::{SignIn, SignInError};
 use crate::store::{self, Store, credentials, deployment};
 use crate::token::claims::VerifiedClaims;
 use crate::token::mint::{AccessTokenClaims, Jti, mint};
+use crate::token::outside::{OutsideError, unverified_issuer};
 use crate::token::verify::VerifyError;
 
 /// How long an operator's token lives.
@@ -46,6 +49,12 @@ pub enum CallerError {
     /// The subject's identity provider is not configured.
     #[error(transparent)]
     Provider(Arc<idp::Error>),
+    /// Not a token of the sign-in provider that is good now.
+    #[error(transparent)]
+    SignIn(OutsideError),
+    /// The sign-in provider does not answer.
+    #[error("the sign-in provider does not answer")]
+    SignInUnavailable(#[source] SignInError),
 }
 
 impl CallerError {
@@ -55,7 +64,8 @@ impl CallerError {
             Self::Token(error) => error.reason(),
             Self::Subject => "subject_stopped_or_unknown",
             Self::Store(_) => "database_unavailable",
-            Self::Provider(_) => "identity_provider_unavailable",
+            Self::SignIn(_) => "sign_in_token",
+            Self::Provider(_) | Self::SignInUnavailable(_) => "identity_provider_unavailable",
         }
     }
 }
@@ -91,6 +101,12 @@ impl Broker {
         origin: &Origin,
     ) -> Result<Caller, CallerError> {
         let now = self.now();
+        // Unverified, it only says by whose rules the token is judged.
+        if let Some(sign_in) = &self.sign_in
+            && unverified_issuer(token).as_deref() == Some(sign_in.issuer())
+        {
+            return self.person(sign_in, token, origin).await;
+        }
         let claims = self
             .signing
             .load()
@@ -133,6 +149,59 @@ impl Broker {
         })
     }
 
+    /// A person by his access token of the sign-in provider. One who comes for the first time is known from then on.
+    async fn person(
+        &self,
+        sign_in: &SignIn,
+        token: &str,
+        origin: &Origin,
+    ) -> Result<Caller, CallerError> {
+        let subject = sign_in.verify(token).await.map_err(|error| match error {
+            SignInError::Token(error) => CallerError::SignIn(error),
+            unavailable => CallerError::SignInUnavailable(unavailable),
+        })?;
+        // A user that stands behind a key is no person, wherever people sign in.
+        let name = subject.sub.clone();
+        let is_ours = self
+            .store
+            .read(move |connection| credentials::is_subject_of_any(connection, name.as_str()))
+            .await?;
+        if is_ours {
+            return Err(CallerError::Subject);
+        }
+        let runs_the_deployment = self.settings.operators.contains(&subject);
+        let origin = Origin {
+            actor: "sign-in".to_owned(),
+            ..origin.clone()
+        };
+        let user = self.known_user(subject, &origin).await?;
+        let actor = user.id.as_str().into();
+        if runs_the_deployment {
+            return Ok(Caller {
+                actor,
+                organization_id: None,
+                scopes: every_scope(),
+                standing: Standing::Operator,
+            });
+        }
+        let id = user.id;
+        let memberships = self
+            .store
+            .read(move |connection| store::memberships::of_user(connection, &id))
+            .await?;
+        let only = match memberships.as_slice() {
+            [only] => Some(only.organization_id),
+            _ => None,
+        };
+        let person = Person { user, memberships };
+        Ok(Caller {
+            actor,
+            organization_id: only,
+            scopes: person.scopes(),
+            standing: Standing::Person(Arc::new(person)),
+        })
+    }
+
     async fn operator(
         &self,
         claims: VerifiedClaims,
@@ -159,6 +228,14 @@ impl Broker {
             standing: Standing::Operator,
         })
     }
+}
+
+/// All that the management API lets do.
+fn every_scope() -> ScopeSet {
+    super::resources::MANAGEMENT_SCOPES
+        .iter()
+        .filter_map(|(name, _)| name.parse().ok())
+        .collect()
 }
 
 /// What an operator's token is made from.
@@ -196,13 +273,7 @@ impl OperatorToken<'_> {
             .into_iter()
             .find_map(|algorithm| signing.ring.active(algorithm));
         let key = keys.ok_or(StartError::NotStarted)?;
-        let all = || {
-            super::resources::MANAGEMENT_SCOPES
-                .iter()
-                .filter_map(|(name, _)| name.parse().ok())
-                .collect()
-        };
-        let scopes = self.scopes.clone().unwrap_or_else(all);
+        let scopes = self.scopes.clone().unwrap_or_else(every_scope);
         let subject = format!("{OPERATOR}{}", self.name);
         let claims = AccessTokenClaims {
             iss: &deployment.issuer,

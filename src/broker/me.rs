@@ -6,7 +6,7 @@ use crate::domain::allowance::Allowance;
 use crate::domain::id::{KeyId, OrganizationId};
 use crate::domain::permission::Permissions;
 use crate::domain::user::{MemberRole, Membership, User};
-use crate::store::{self, memberships, organizations, rights};
+use crate::store::{self, memberships, organizations, rights, users};
 
 /// What a caller is told of himself.
 #[derive(Clone, Debug)]
@@ -17,7 +17,7 @@ pub struct Me {
     pub user: Option<User>,
     /// Whether he runs the deployment.
     pub operator: bool,
-    /// Where he may give what; of the operator, who may give anything anywhere, the organizations that he is a member of.
+    /// Where he may give what; of the operator, who may give anything anywhere, none is listed.
     pub organizations: Vec<GrantsIn>,
 }
 
@@ -40,7 +40,19 @@ impl Broker {
     /// # Errors
     /// When the database does not answer.
     pub async fn me(&self, caller: &Caller) -> Result<Me, Error> {
-        let user = caller.person().map(|person| person.user.clone());
+        let user = match caller.person() {
+            Some(person) => Some(person.user.clone()),
+            // An operator may be a person too.
+            None => match caller.actor.parse() {
+                Ok(id) => {
+                    let found = self
+                        .store
+                        .read(move |connection| users::find(connection, &id));
+                    found.await?
+                }
+                Err(_) => None,
+            },
+        };
         let organizations = match &caller.standing {
             Standing::Operator => Vec::new(),
             Standing::Key(record) => {

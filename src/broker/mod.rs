@@ -76,7 +76,9 @@ use crate::domain::prefix::KeyPrefixes;
 use crate::domain::random::Random;
 use crate::domain::resource::TokenLifetime;
 use crate::domain::sealed::RootSecret;
+use crate::domain::subject::Subject;
 use crate::idp::Providers;
+use crate::idp::sign_in::SignIn;
 use crate::store::{Change, Store};
 use crate::telemetry::metrics::Metrics;
 
@@ -92,6 +94,8 @@ pub struct Foundations {
     pub root: RootSecret,
     /// Where machine users live.
     pub providers: Providers,
+    /// Where people sign in, if they do.
+    pub sign_in: Option<SignIn>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
 }
@@ -115,6 +119,8 @@ pub struct Settings {
     pub revoke_leaked_per_minute: NonZeroU32,
     /// How many addresses are remembered for that.
     pub remembered_addresses: usize,
+    /// People who run the deployment.
+    pub operators: Vec<Subject>,
     /// What organizations may use that do not say; `None`: everything.
     pub default_permissions: Option<Permissions>,
     /// What resources get that do not say.
@@ -138,6 +144,7 @@ pub struct Broker {
     random: Arc<dyn Random>,
     root: RootSecret,
     providers: Providers,
+    sign_in: Option<SignIn>,
     metrics: Arc<Metrics>,
     settings: Settings,
     deployment: DeploymentId,

@@ -22,6 +22,7 @@ mod organizations;
 mod secrets;
 mod server;
 mod shutdown;
+mod sign_in;
 mod signing;
 mod token;
 mod usage;
@@ -43,6 +44,7 @@ pub use self::organizations::{DefaultPermission, Organizations};
 pub use self::secrets::Secrets;
 pub use self::server::Server;
 pub use self::shutdown::Shutdown;
+pub use self::sign_in::SignIn;
 pub use self::signing::Signing;
 pub use self::token::Token;
 pub use self::usage::Usage;
@@ -72,6 +74,8 @@ pub struct Config {
     pub usage: Usage,
     /// `[signing]`: the signing keys and the JWK set.
     pub signing: Signing,
+    /// `[sign_in]`: where people sign in.
+    pub sign_in: SignIn,
     /// `[log]`: what is logged, and how.
     pub log: Log,
     /// `[shutdown]`: how it stops.
@@ -116,6 +120,7 @@ impl Config {
             limits: layers.take()?,
             usage: layers.take()?,
             signing: layers.take()?,
+            sign_in: layers.take()?,
             log: layers.take()?,
             shutdown: layers.take()?,
         })

@@ -33,6 +33,9 @@ impl ManagementAuthenticator for Broker {
                     CallerError::Store(error) => {
                         Problem::database_unavailable(DATABASE_RETRY).with_cause(error)
                     }
+                    CallerError::SignInUnavailable(error) => {
+                        Problem::identity_provider_unavailable(PROVIDER_RETRY).with_cause(error)
+                    }
                     CallerError::Provider(error) => {
                         Problem::identity_provider_unavailable(PROVIDER_RETRY).with_cause(error)
                     }

@@ -64,3 +64,6 @@ CREATE INDEX membership_roles_by_user ON membership_roles (user_id);
 
 ALTER TABLE api_keys ADD COLUMN owner_id TEXT REFERENCES users (id);
 CREATE INDEX api_keys_by_owner ON api_keys (owner_id, organization_id);
+
+-- A subject that kagiya made at a provider is no person: asked for each person who signs in.
+CREATE INDEX credentials_by_idp_subject ON credentials (idp_subject);

@@ -1,3 +1,4 @@
+DROP INDEX credentials_by_idp_subject;
 DROP INDEX api_keys_by_owner;
 ALTER TABLE api_keys DROP COLUMN owner_id;
 DROP TABLE membership_roles;

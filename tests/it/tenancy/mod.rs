@@ -3,10 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
 mod ceiling;
+mod lattice;
 mod members;
 mod owners;
+mod people;
+mod races;
 mod roles;
 mod users;
+mod walk;
 
 use serde_json::{Value, json};
 
