@@ -73,6 +73,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let new = NewKey {
             name: format!("bench {number}"),
             organization,
+            owner: None,
             permissions: [(identifier.clone(), scope.clone())].into_iter().collect(),
             default_resource: None,
             expires_at: None,
@@ -108,7 +109,7 @@ async fn resource(
         format!("https://{algorithm}.bench.example.com").parse()?;
     let scope: ScopeToken = "read:bench".parse()?;
     let there = broker
-        .resources(None, 200)
+        .resources(caller, None, 200)
         .await?
         .iter()
         .any(|resource| resource.identifier == identifier);
@@ -139,9 +140,13 @@ async fn organization(broker: &Broker, caller: &Caller) -> Result<OrganizationId
         name: "bench".to_owned(),
         slug: None,
         metadata: Default::default(),
+        permissions: None,
+        max_keys: None,
+        owner_gone: Default::default(),
     };
     Ok(broker
         .create_organization(new, caller, Origin::server(), None)
         .await?
+        .organization
         .id)
 }

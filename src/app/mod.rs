@@ -28,11 +28,14 @@ use crate::domain::resource::TokenLifetime;
 use crate::domain::sealed::RootSecret;
 use crate::domain::secret::SecretText;
 use crate::idp::builtin::Builtin;
+use crate::idp::outbound::Outbound;
+use crate::idp::sign_in::SignIn;
 use crate::idp::{IdentityProvider, Providers, RegistryError};
 use crate::store::{self, Options, Store};
 use crate::telemetry::logs::LineFormat;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::request_log::{RequestLog, RequestLogGuard, RequestLogOptions};
+use crate::token::outside::OutsideRules;
 
 /// Connections to PostgreSQL: more are slower (`bench/README.md`).
 const POSTGRES_CONNECTIONS: usize = 8;
@@ -111,12 +114,14 @@ impl App {
         let builtin = Builtin::new(default.clone(), store.clone(), Arc::clone(&around.clock));
         let builtin: Arc<dyn IdentityProvider> = Arc::new(builtin);
         let providers = Providers::new(std::iter::once(builtin).chain(around.providers), default)?;
+        let clock = Arc::clone(&around.clock);
         let foundations = Foundations {
             store: store.clone(),
             clock: around.clock,
             random: around.random,
             root,
             providers,
+            sign_in: sign_in(config, &issuer, &clock)?,
             metrics: Arc::clone(&metrics),
         };
         let broker = Broker::start(foundations, settings(config, issuer)?).await?;
@@ -180,6 +185,38 @@ pub fn open_store(config: &Config) -> Result<Store, store::Error> {
     })
 }
 
+/// Where people sign in, if the configuration says where.
+fn sign_in(
+    config: &Config,
+    issuer: &Issuer,
+    clock: &Arc<dyn Clock>,
+) -> Result<Option<SignIn>, AppError> {
+    let section = &config.sign_in;
+    let Some(theirs) = &section.issuer else {
+        return Ok(None);
+    };
+    if theirs.as_str() == issuer.as_str() {
+        let told = "sign_in.issuer must not be this server's own";
+        return Err(AppError::Config(told.to_owned()));
+    }
+    let rules = OutsideRules {
+        issuer: theirs.clone(),
+        audience: section
+            .audience
+            .clone()
+            .unwrap_or_else(|| issuer.management_audience()),
+        clients: section
+            .client_id
+            .iter()
+            .chain(&section.clients)
+            .cloned()
+            .collect(),
+    };
+    let outbound = Outbound::new(section.internal)
+        .map_err(|error| AppError::Config(format!("sign_in: {error}")))?;
+    Ok(Some(SignIn::new(rules, outbound, Arc::clone(clock))))
+}
+
 /// How many threads answer requests.
 pub fn workers(config: &Config) -> usize {
     let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
@@ -214,6 +251,8 @@ pub fn settings(config: &Config, issuer: Issuer) -> Result<Settings, AppError> {
             "limits.revoke_leaked_per_minute",
         )?,
         remembered_addresses: config.limits.bad_key_addresses as usize,
+        operators: config.sign_in.operators.clone(),
+        default_permissions: config.organizations.permissions(),
         default_token_lifetime: lifetime
             .map_err(|error| AppError::Config(format!("token.lifetime_seconds {error}")))?,
         default_algorithm: config.signing.default_algorithm,

@@ -59,11 +59,8 @@ impl Broker {
         after: Option<Place>,
         limit: usize,
     ) -> Result<Vec<AuditEvent>, Error> {
-        let Some(organization) = caller.within(filter.organization) else {
-            return Ok(Vec::new());
-        };
         let filter = Filter {
-            organization,
+            organizations: caller.within(filter.organization, "audit:read"),
             actor: filter.actor,
             subject: filter.subject,
             action: filter.action,

@@ -159,6 +159,18 @@ impl Catalogue {
         permissions: &[PermissionId],
         granted: &Permissions,
     ) -> Arc<Policy> {
+        self.policy(&self.within(permissions, Some(granted)))
+    }
+
+    /// Those that the provider grants as well; all, where it grants what is recorded.
+    pub fn within(
+        &self,
+        permissions: &[PermissionId],
+        granted: Option<&Permissions>,
+    ) -> Vec<PermissionId> {
+        let Some(granted) = granted else {
+            return permissions.to_vec();
+        };
         let within = |id: &&PermissionId| {
             self.permissions.get(*id).is_some_and(|(resource, scope)| {
                 granted
@@ -166,8 +178,25 @@ impl Catalogue {
                     .is_some_and(|scopes| scopes.contains(scope))
             })
         };
-        let both: Vec<PermissionId> = permissions.iter().filter(within).copied().collect();
-        self.policy(&both)
+        permissions.iter().filter(within).copied().collect()
+    }
+
+    /// The resource and the scope of a permission.
+    pub fn pair(&self, id: &PermissionId) -> Option<(&Arc<KnownResource>, &ScopeToken)> {
+        self.permissions
+            .get(id)
+            .map(|(resource, scope)| (resource, scope))
+    }
+
+    /// Every permission that there is.
+    pub fn ids(&self) -> Vec<PermissionId> {
+        self.permissions.keys().copied().collect()
+    }
+
+    /// The id of a scope of the management API.
+    pub fn management(&self, scope: &str) -> Option<PermissionId> {
+        let own = self.resources().find(|resource| resource.reserved)?;
+        self.permission(&own.id, &scope.parse().ok()?)
     }
 
     fn make_policy(&self, permissions: &[PermissionId]) -> Policy {

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use thiserror::Error as ThisError;
 
 use crate::domain::algorithm::SigningAlgorithm;
+use crate::domain::id::UserId;
 use crate::domain::lifecycle::KeyStatus;
 use crate::idp;
 use crate::store;
@@ -20,6 +21,9 @@ pub enum Error {
     /// It would give more than the caller holds.
     #[error("it would give more than the caller holds: {0}")]
     WouldWiden(String),
+    /// It would give more than a person may give.
+    #[error("it would give more than the person may give: {0}")]
+    BeyondGrantor(String),
     /// A value is well formed and cannot be.
     #[error("{field}: {reason}")]
     Invalid {
@@ -68,6 +72,21 @@ pub enum Conflict {
     /// The organization has keys that are not revoked.
     #[error("the organization has keys that are not revoked")]
     OrganizationNotEmpty,
+    /// The organization has as many keys as it may have.
+    #[error("the organization may have {0} keys that are not revoked, and has them")]
+    TooManyKeys(u32),
+    /// Another role has that name.
+    #[error("the name is taken")]
+    RoleNameTaken,
+    /// Somebody holds the role; who.
+    #[error("the role is held by {}", .0.join(", "))]
+    RoleInUse(Vec<String>),
+    /// The person is known already.
+    #[error("this person is known already as {0}")]
+    UserExists(UserId),
+    /// The person is a member or owns keys; where, and which.
+    #[error("the person is still a member of, or the owner of: {}", .0.join(", "))]
+    UserInUse(Vec<String>),
     /// kagiya's own management API stays as it is.
     #[error("the resource is reserved and stays as it is")]
     ResourceReserved,

@@ -17,7 +17,7 @@ use super::reuse;
 use super::usage::Granted;
 use crate::domain::resource::ResourceIdentifier;
 use crate::domain::scope::ScopeSet;
-use crate::token::mint::{AccessTokenClaims, Jti, mint};
+use crate::token::mint::{AccessTokenClaims, Jti, Owner, mint};
 
 /// What is asked for. An empty text is as good as none.
 #[derive(Clone, Copy, Debug, Default)]
@@ -201,7 +201,13 @@ impl Broker {
             client_id: sub.as_str(),
             scope: scopes,
             org_id: Some(organization.as_str()),
-            owner: None,
+            owner: record
+                .extras()
+                .and_then(|extras| extras.owner.as_ref())
+                .map(|owner| Owner {
+                    iss: owner.iss.as_str(),
+                    sub: owner.sub.as_str(),
+                }),
             generation: Some(generation.as_str()),
             family: None,
             act: None,

@@ -1,4 +1,5 @@
-//! Who calls the management API: the local operator, or a key that holds rights on it.
+//! Whose token comes to the management API: the local operator's, that of a key that holds rights on it, or a person's of the
+//! configured sign-in provider.
 //!
 //! The token says who; whether he still may is asked of the record at every call: a revoked key's management token is refused at
 //! once, and its scopes are cut to what the key holds now.
@@ -11,48 +12,27 @@ use serde_json::json;
 use thiserror::Error as ThisError;
 
 use super::authentication::Refusal;
-use super::record::Record;
 use super::secrets::PurposeSecrets;
 use super::signing_keys::Signing;
-use super::{Broker, Error, Settings, StartError, audit};
+use super::{Broker, Caller, Person, Settings, Standing, StartError, audit};
 use crate::domain::algorithm::SigningAlgorithm;
 use crate::domain::audit::Origin;
-use crate::domain::id::{CredentialId, KeyId, OrganizationId};
+use crate::domain::id::{CredentialId, KeyId};
 use crate::domain::random::Random;
 use crate::domain::scope::ScopeSet;
 use crate::domain::sealed::RootSecret;
 use crate::idp;
+use crate::idp::sign_in::{SignIn, SignInError};
 use crate::store::{self, Store, credentials, deployment};
 use crate::token::claims::VerifiedClaims;
 use crate::token::mint::{AccessTokenClaims, Jti, mint};
+use crate::token::outside::{OutsideError, unverified_issuer};
 use crate::token::verify::VerifyError;
 
 /// How long an operator's token lives.
 const OPERATOR_TOKEN_LIFETIME: SignedDuration = SignedDuration::from_mins(10);
 /// What the subject of an operator's token starts with; no id of ours does.
 const OPERATOR: &str = "operator:";
-
-/// A caller of the management API.
-#[derive(Clone)]
-pub struct Caller {
-    /// The subject of his token.
-    pub actor: Arc<str>,
-    /// The only organization that he sees and touches; none for the deployment's operator.
-    pub organization_id: Option<OrganizationId>,
-    /// What his token lets him do.
-    pub scopes: ScopeSet,
-    /// Whence his rights come.
-    pub standing: Standing,
-}
-
-/// Whence a caller's rights come.
-#[derive(Clone)]
-pub enum Standing {
-    /// He runs the deployment.
-    Operator,
-    /// He is a key.
-    Key(Arc<Record>),
-}
 
 /// Why a bearer token is not taken.
 #[derive(Debug, ThisError)]
@@ -69,6 +49,12 @@ pub enum CallerError {
     /// The subject's identity provider is not configured.
     #[error(transparent)]
     Provider(Arc<idp::Error>),
+    /// Not a token of the sign-in provider that is good now.
+    #[error(transparent)]
+    SignIn(OutsideError),
+    /// The sign-in provider does not answer.
+    #[error("the sign-in provider does not answer")]
+    SignInUnavailable(#[source] SignInError),
 }
 
 impl CallerError {
@@ -78,42 +64,8 @@ impl CallerError {
             Self::Token(error) => error.reason(),
             Self::Subject => "subject_stopped_or_unknown",
             Self::Store(_) => "database_unavailable",
-            Self::Provider(_) => "identity_provider_unavailable",
-        }
-    }
-}
-
-impl Caller {
-    /// The organization that a list is narrowed to when `asked` was asked for; `None` if nothing can be in it.
-    pub(super) fn within(&self, asked: Option<OrganizationId>) -> Option<Option<OrganizationId>> {
-        match (self.organization_id, asked) {
-            (None, asked) => Some(asked),
-            (Some(own), None) => Some(Some(own)),
-            (Some(own), Some(asked)) => (own == asked).then_some(Some(own)),
-        }
-    }
-
-    /// Whether an organization is his to see; if not, it is not there for him.
-    pub(super) fn sees(&self, organization: &OrganizationId) -> Result<(), Error> {
-        match self.organization_id {
-            Some(own) if own != *organization => Err(Error::NotFound),
-            _ => Ok(()),
-        }
-    }
-
-    /// Whether he may change what belongs to the deployment.
-    pub(super) fn runs_the_deployment(&self) -> Result<(), Error> {
-        match self.organization_id {
-            Some(_) => Err(Error::Forbidden("it belongs to the deployment")),
-            None => Ok(()),
-        }
-    }
-
-    /// The key that he is, if he is one.
-    pub(super) fn key(&self) -> Option<&Record> {
-        match &self.standing {
-            Standing::Operator => None,
-            Standing::Key(record) => Some(record),
+            Self::SignIn(_) => "sign_in_token",
+            Self::Provider(_) | Self::SignInUnavailable(_) => "identity_provider_unavailable",
         }
     }
 }
@@ -149,6 +101,12 @@ impl Broker {
         origin: &Origin,
     ) -> Result<Caller, CallerError> {
         let now = self.now();
+        // Unverified, it only says by whose rules the token is judged.
+        if let Some(sign_in) = &self.sign_in
+            && unverified_issuer(token).as_deref() == Some(sign_in.issuer())
+        {
+            return self.person(sign_in, token, origin).await;
+        }
         let claims = self
             .signing
             .load()
@@ -191,6 +149,59 @@ impl Broker {
         })
     }
 
+    /// A person by his access token of the sign-in provider. One who comes for the first time is known from then on.
+    async fn person(
+        &self,
+        sign_in: &SignIn,
+        token: &str,
+        origin: &Origin,
+    ) -> Result<Caller, CallerError> {
+        let subject = sign_in.verify(token).await.map_err(|error| match error {
+            SignInError::Token(error) => CallerError::SignIn(error),
+            unavailable => CallerError::SignInUnavailable(unavailable),
+        })?;
+        // A user that stands behind a key is no person, wherever people sign in.
+        let name = subject.sub.clone();
+        let is_ours = self
+            .store
+            .read(move |connection| credentials::is_subject_of_any(connection, name.as_str()))
+            .await?;
+        if is_ours {
+            return Err(CallerError::Subject);
+        }
+        let runs_the_deployment = self.settings.operators.contains(&subject);
+        let origin = Origin {
+            actor: "sign-in".to_owned(),
+            ..origin.clone()
+        };
+        let user = self.known_user(subject, &origin).await?;
+        let actor = user.id.as_str().into();
+        if runs_the_deployment {
+            return Ok(Caller {
+                actor,
+                organization_id: None,
+                scopes: every_scope(),
+                standing: Standing::Operator,
+            });
+        }
+        let id = user.id;
+        let memberships = self
+            .store
+            .read(move |connection| store::memberships::of_user(connection, &id))
+            .await?;
+        let only = match memberships.as_slice() {
+            [only] => Some(only.organization_id),
+            _ => None,
+        };
+        let person = Person { user, memberships };
+        Ok(Caller {
+            actor,
+            organization_id: only,
+            scopes: person.scopes(),
+            standing: Standing::Person(Arc::new(person)),
+        })
+    }
+
     async fn operator(
         &self,
         claims: VerifiedClaims,
@@ -217,6 +228,14 @@ impl Broker {
             standing: Standing::Operator,
         })
     }
+}
+
+/// All that the management API lets do.
+fn every_scope() -> ScopeSet {
+    super::resources::MANAGEMENT_SCOPES
+        .iter()
+        .filter_map(|(name, _)| name.parse().ok())
+        .collect()
 }
 
 /// What an operator's token is made from.
@@ -254,13 +273,7 @@ impl OperatorToken<'_> {
             .into_iter()
             .find_map(|algorithm| signing.ring.active(algorithm));
         let key = keys.ok_or(StartError::NotStarted)?;
-        let all = || {
-            super::resources::MANAGEMENT_SCOPES
-                .iter()
-                .filter_map(|(name, _)| name.parse().ok())
-                .collect()
-        };
-        let scopes = self.scopes.clone().unwrap_or_else(all);
+        let scopes = self.scopes.clone().unwrap_or_else(every_scope);
         let subject = format!("{OPERATOR}{}", self.name);
         let claims = AccessTokenClaims {
             iss: &deployment.issuer,

@@ -6,6 +6,7 @@
 
 mod audit;
 mod authentication;
+mod caller;
 pub mod catalogue;
 mod error;
 mod exchange;
@@ -15,6 +16,8 @@ mod inspection;
 pub mod keys;
 pub mod maintenance;
 mod management;
+mod me;
+mod members;
 mod memory;
 mod organizations;
 mod outbox;
@@ -23,11 +26,13 @@ mod rate;
 mod record;
 mod resources;
 mod reuse;
+mod roles;
 mod secrets;
 mod signing_keys;
 mod start;
 mod tally;
 mod usage;
+mod users;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -40,17 +45,22 @@ use tokio::sync::Notify;
 
 pub use self::audit::EventFilter;
 pub use self::authentication::{Refusal, TagProof};
+pub use self::caller::{Caller, Person, Standing};
 pub use self::error::{Conflict, Error};
 pub use self::exchange::{Exchanged, Refused, TokenRequest};
 pub use self::inspection::tag_of;
-pub use self::management::{Caller, CallerError, OperatorToken, Standing};
-pub use self::organizations::{NewOrganization, OrganizationChange};
+pub use self::management::{CallerError, OperatorToken};
+pub use self::me::{GrantsIn, Me};
+pub use self::members::NewMembership;
+pub use self::organizations::{NewOrganization, OrganizationChange, ShownOrganization};
 pub use self::permissions::NewPermission;
 pub use self::rate::RateLimitState;
 pub use self::record::{Record, Stopped};
 pub use self::resources::{NewResource, ResourceChange};
+pub use self::roles::{NewRole, RoleChange, ShownRole};
 pub use self::signing_keys::{PublishedSigningKey, Signing};
 pub use self::start::StartError;
+pub use self::users::{NewUser, OwnerName};
 
 use self::catalogue::Catalogue;
 use self::memory::Memory;
@@ -62,11 +72,14 @@ use crate::domain::algorithm::SigningAlgorithm;
 use crate::domain::clock::Clock;
 use crate::domain::id::DeploymentId;
 use crate::domain::issuer::Issuer;
+use crate::domain::permission::Permissions;
 use crate::domain::prefix::KeyPrefixes;
 use crate::domain::random::Random;
 use crate::domain::resource::TokenLifetime;
 use crate::domain::sealed::RootSecret;
+use crate::domain::subject::Subject;
 use crate::idp::Providers;
+use crate::idp::sign_in::SignIn;
 use crate::store::{Change, Store};
 use crate::telemetry::metrics::Metrics;
 
@@ -82,6 +95,8 @@ pub struct Foundations {
     pub root: RootSecret,
     /// Where machine users live.
     pub providers: Providers,
+    /// Where people sign in, if they do.
+    pub sign_in: Option<SignIn>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
 }
@@ -105,6 +120,10 @@ pub struct Settings {
     pub revoke_leaked_per_minute: NonZeroU32,
     /// How many addresses are remembered for that.
     pub remembered_addresses: usize,
+    /// People who run the deployment.
+    pub operators: Vec<Subject>,
+    /// What organizations may use that do not say; `None`: everything.
+    pub default_permissions: Option<Permissions>,
     /// What resources get that do not say.
     pub default_token_lifetime: TokenLifetime,
     /// What resources get that do not say.
@@ -128,6 +147,7 @@ pub struct Broker {
     random: Arc<dyn Random>,
     root: RootSecret,
     providers: Providers,
+    sign_in: Option<SignIn>,
     metrics: Arc<Metrics>,
     settings: Settings,
     deployment: DeploymentId,

@@ -4,11 +4,13 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::idempotency::Keep;
+use super::keys::{gone, in_words};
 use super::{Broker, Caller, Conflict, Error, audit};
 use crate::domain::audit::Origin;
-use crate::domain::id::OrganizationId;
+use crate::domain::id::{OrganizationId, PermissionId};
 use crate::domain::metadata::Metadata;
-use crate::domain::organization::{Organization, Slug};
+use crate::domain::organization::{Organization, OwnerGone, Slug};
+use crate::domain::permission::Permissions;
 use crate::store::{self, Change, Place, organizations};
 
 /// An organization to be made.
@@ -20,6 +22,21 @@ pub struct NewOrganization {
     pub slug: Option<Slug>,
     /// What people hang on it.
     pub metadata: Metadata,
+    /// All that its keys may use; as the deployment's configuration says, if nothing is said.
+    pub permissions: Option<Permissions>,
+    /// How many keys it may have.
+    pub max_keys: Option<u32>,
+    /// What becomes of the keys of a member who leaves.
+    pub owner_gone: OwnerGone,
+}
+
+/// An organization as it is shown, in words.
+#[derive(Clone, Debug)]
+pub struct ShownOrganization {
+    /// What is on record.
+    pub organization: Organization,
+    /// All that its keys may use; `None`: everything.
+    pub permissions: Option<Permissions>,
 }
 
 /// What is to change; `None` leaves it, `Some(None)` clears it.
@@ -33,6 +50,10 @@ pub struct OrganizationChange {
     pub metadata: Option<Metadata>,
     /// Whether all its keys are paused.
     pub disabled: Option<bool>,
+    /// How many keys it may have.
+    pub max_keys: Option<Option<u32>>,
+    /// What becomes of the keys of a member who leaves.
+    pub owner_gone: Option<OwnerGone>,
 }
 
 impl Broker {
@@ -45,9 +66,13 @@ impl Broker {
         new: NewOrganization,
         caller: &Caller,
         origin: Origin,
-        keep: Option<Keep<'_, Organization>>,
-    ) -> Result<Organization, Error> {
+        keep: Option<Keep<'_, ShownOrganization>>,
+    ) -> Result<ShownOrganization, Error> {
         caller.runs_the_deployment()?;
+        let permissions = match new.permissions {
+            Some(permissions) => Some(self.resolve(&permissions).await?.0),
+            None => self.default_ceiling().await?,
+        };
         let now = self.now();
         let organization = Organization {
             id: OrganizationId::generate(&*self.random),
@@ -55,11 +80,19 @@ impl Broker {
             slug: new.slug,
             metadata: new.metadata,
             disabled_at: None,
+            permissions,
+            max_keys: new.max_keys,
+            owner_gone: new.owner_gone,
             version: 1,
             created_at: now,
             updated_at: now,
         };
-        let details = json!({"name": organization.name, "slug": organization.slug});
+        let shown = self.show_organization(organization).await?;
+        let organization = &shown.organization;
+        let details = json!({
+            "name": organization.name, "slug": organization.slug, "max_keys": organization.max_keys,
+            "permissions": shown.permissions.as_ref().map(in_words), "owner_gone": organization.owner_gone,
+        });
         let id = organization.id;
         let event = self.event(
             &origin,
@@ -68,7 +101,7 @@ impl Broker {
             Some(id),
             details,
         );
-        let kept = self.kept(keep, &organization, None)?;
+        let kept = self.kept(keep, &shown, None)?;
         let written = organization.clone();
         self.store
             .write(move |tx| {
@@ -80,14 +113,57 @@ impl Broker {
             })
             .await
             .map_err(taken)?;
-        Ok(organization)
+        Ok(shown)
+    }
+
+    /// What the configuration lets organizations use that do not say; what of it does not exist is left out.
+    async fn default_ceiling(&self) -> Result<Option<Vec<PermissionId>>, Error> {
+        let Some(permissions) = &self.settings.default_permissions else {
+            return Ok(None);
+        };
+        let catalogue = self.catalogue().await?;
+        let mut ids = Vec::new();
+        for (identifier, scopes) in permissions.iter() {
+            let Some(resource) = catalogue.resource(identifier) else {
+                continue;
+            };
+            let known = |scope| catalogue.permission(&resource.id, scope);
+            ids.extend(scopes.iter().filter_map(known));
+        }
+        ids.sort_unstable();
+        Ok(Some(ids))
+    }
+
+    async fn show_organization(
+        &self,
+        organization: Organization,
+    ) -> Result<ShownOrganization, Error> {
+        let catalogue = self.catalogue().await?;
+        let permissions = organization.permissions.as_ref();
+        Ok(ShownOrganization {
+            permissions: permissions.map(|ids| catalogue.policy(ids).permissions()),
+            organization,
+        })
+    }
+
+    /// One of them in words.
+    ///
+    /// # Errors
+    /// Not there, or not the caller's.
+    pub async fn shown_organization(
+        &self,
+        id: OrganizationId,
+        caller: &Caller,
+    ) -> Result<ShownOrganization, Error> {
+        let found = self.organization(id, caller).await?;
+        self.show_organization(found).await
     }
 
     /// One of them.
     ///
     /// # Errors
     /// Not there, or not the caller's.
-    pub async fn organization(
+    pub(super) async fn organization(
         &self,
         id: OrganizationId,
         caller: &Caller,
@@ -108,12 +184,21 @@ impl Broker {
         caller: &Caller,
         after: Option<Place>,
         limit: usize,
-    ) -> Result<Vec<Organization>, Error> {
-        let only = caller.organization_id;
+    ) -> Result<Vec<ShownOrganization>, Error> {
+        let only = caller.organizations("organizations:read");
         let page = move |connection: &mut store::Connection| {
-            organizations::list(connection, only.as_ref(), after.as_ref(), limit)
+            organizations::list(connection, only.as_deref(), after.as_ref(), limit)
         };
-        Ok(self.store.read(page).await?)
+        let found = self.store.read(page).await?;
+        let catalogue = self.catalogue().await?;
+        let shown = |organization: Organization| {
+            let permissions = organization.permissions.as_ref();
+            ShownOrganization {
+                permissions: permissions.map(|ids| catalogue.policy(ids).permissions()),
+                organization,
+            }
+        };
+        Ok(found.into_iter().map(shown).collect())
     }
 
     /// Changes one, if it still has the version that the caller saw.
@@ -127,9 +212,9 @@ impl Broker {
         caller: &Caller,
         origin: Origin,
         expected: impl Fn(i64) -> bool,
-    ) -> Result<Organization, Error> {
-        caller.sees(&id)?;
-        if change.disabled.is_some() {
+    ) -> Result<ShownOrganization, Error> {
+        caller.administers(&id)?;
+        if change.disabled.is_some() || change.max_keys.is_some() {
             caller.runs_the_deployment()?;
         }
         // Another change may come between reading and writing. Whoever named no version meant what is there then.
@@ -140,10 +225,60 @@ impl Broker {
             }
             let after = change.clone().made_to(&before, self.now());
             if self.write_organization(&before, &after, &origin).await? {
-                return Ok(Organization {
-                    version: after.version + 1,
-                    ..after
-                });
+                let version = after.version + 1;
+                return self
+                    .show_organization(Organization { version, ..after })
+                    .await;
+            }
+        }
+    }
+
+    /// Replaces what its keys may use; `None`: everything. The next exchange of each follows.
+    ///
+    /// # Errors
+    /// Not there, changed since, or permissions that do not exist; a caller who is bound to an organization.
+    pub async fn set_organization_permissions(
+        &self,
+        id: OrganizationId,
+        permissions: Option<Permissions>,
+        caller: &Caller,
+        origin: Origin,
+        expected: impl Fn(i64) -> bool,
+    ) -> Result<ShownOrganization, Error> {
+        caller.sees(&id)?;
+        caller.runs_the_deployment()?;
+        let ids = match &permissions {
+            Some(permissions) => Some(self.resolve(permissions).await?.0),
+            None => None,
+        };
+        loop {
+            let before = self.organization(id, caller).await?;
+            if !expected(before.version) {
+                return Err(Error::Stale);
+            }
+            let after = Organization {
+                permissions: ids.clone(),
+                updated_at: self.now(),
+                ..before
+            };
+            let details = json!({"permissions": permissions.as_ref().map(in_words)});
+            let action = "organization.permissions_changed";
+            let event = self.event(&origin, action, id.as_str(), Some(id), details);
+            let written = after.clone();
+            let updated = self.store.write(move |tx| {
+                if !organizations::update(tx, &written)? {
+                    return Ok(false);
+                }
+                organizations::set_permissions(tx, &written)?;
+                tx.changed(Change::Organization(id));
+                audit::append(tx, &event)?;
+                Ok::<_, store::Error>(true)
+            });
+            if updated.await.map_err(|error| gone(error, "permissions"))? {
+                let version = after.version + 1;
+                return self
+                    .show_organization(Organization { version, ..after })
+                    .await;
             }
         }
     }
@@ -156,7 +291,10 @@ impl Broker {
         origin: &Origin,
     ) -> Result<bool, Error> {
         let id = after.id;
-        let details = json!({"name": after.name, "slug": after.slug, "disabled": after.disabled_at.is_some()});
+        let details = json!({
+            "name": after.name, "slug": after.slug, "disabled": after.disabled_at.is_some(), "max_keys": after.max_keys,
+            "owner_gone": after.owner_gone,
+        });
         let event = self.event(
             origin,
             "organization.updated",
@@ -258,6 +396,8 @@ impl OrganizationChange {
                 Some(true) => before.disabled_at.or(Some(now)),
                 Some(false) => None,
             },
+            max_keys: self.max_keys.unwrap_or(before.max_keys),
+            owner_gone: self.owner_gone.unwrap_or(before.owner_gone),
             updated_at: now,
             ..before.clone()
         }
@@ -268,6 +408,6 @@ fn taken(error: store::Error) -> Error {
     if error.conflicts_with("organizations.slug") {
         Conflict::SlugTaken.into()
     } else {
-        error.into()
+        gone(error, "permissions")
     }
 }

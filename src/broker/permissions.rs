@@ -20,19 +20,21 @@ pub struct NewPermission {
 }
 
 impl Broker {
-    /// A page of a resource's permissions, newest first.
+    /// A page of a resource's permissions, newest first; of those that the caller's organization may use.
     ///
     /// # Errors
-    /// No such resource.
+    /// No such resource, or nothing of it is for the caller's organization.
     pub async fn permissions(
         &self,
         id: ResourceId,
+        caller: &Caller,
         after: Option<Place>,
         limit: usize,
     ) -> Result<Vec<Permission>, Error> {
-        self.resource(id).await?;
+        self.resource_with_permissions(id, caller).await?;
+        let within = self.allowance_of(caller, "resources:read").await?;
         let page = move |connection: &mut store::Connection| {
-            resources::permissions(connection, &id, after.as_ref(), limit)
+            resources::permissions(connection, (&id, &within), after.as_ref(), limit)
         };
         Ok(self.store.read(page).await?)
     }
@@ -40,18 +42,20 @@ impl Broker {
     /// One permission of a resource.
     ///
     /// # Errors
-    /// Not there.
+    /// Not there, or not for the caller's organization.
     pub async fn permission(
         &self,
         resource: ResourceId,
         id: PermissionId,
+        caller: &Caller,
     ) -> Result<Permission, Error> {
+        let allowance = self.allowance_of(caller, "resources:read").await?;
         let found = self
             .store
             .read(move |connection| resources::find_permission(connection, &id))
             .await?;
         found
-            .filter(|permission| permission.resource_id == resource)
+            .filter(|permission| permission.resource_id == resource && allowance.holds(&id))
             .ok_or(Error::NotFound)
     }
 
@@ -111,7 +115,7 @@ impl Broker {
         origin: Origin,
     ) -> Result<(), Error> {
         caller.runs_the_deployment()?;
-        let permission = self.permission(resource, id).await?;
+        let permission = self.permission(resource, id, caller).await?;
         let found = self.changeable(resource, |_| true).await?;
         let details = json!({"resource": found.identifier, "name": permission.name});
         let event = self.event(&origin, "permission.deleted", id.as_str(), None, details);

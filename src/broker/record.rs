@@ -11,6 +11,7 @@ use crate::domain::lifecycle::{CredentialState, EndReason};
 use crate::domain::limits::{AllowedCidrs, RateLimit};
 use crate::domain::metadata::Metadata;
 use crate::domain::password::PasswordDigest;
+use crate::domain::subject::Subject;
 use crate::store::presented::Presented;
 
 /// Why a key that passed both proofs is refused all the same.
@@ -60,6 +61,7 @@ pub(super) struct Extras {
     pub(super) allowed_cidrs: Option<AllowedCidrs>,
     pub(super) rate_limit: Option<RateLimit>,
     pub(super) default_resource: Option<ResourceId>,
+    pub(super) owner: Option<Subject>,
 }
 
 /// What the broker knows beside the row.
@@ -109,6 +111,7 @@ impl Record {
             allowed_cidrs: row.allowed_cidrs,
             rate_limit: row.rate_limit,
             default_resource: row.default_resource,
+            owner: row.owner,
         };
         Some(Self {
             digest: row.password_digest,
@@ -195,6 +198,7 @@ impl Extras {
             || self.allowed_cidrs.is_some()
             || self.rate_limit.is_some()
             || self.default_resource.is_some()
+            || self.owner.is_some()
     }
 }
 

@@ -6,6 +6,7 @@ use super::idempotency::Keep;
 use super::permissions::NewPermission;
 use super::{Broker, Caller, Conflict, Error, audit};
 use crate::domain::algorithm::SigningAlgorithm;
+use crate::domain::allowance::Allowance;
 use crate::domain::audit::Origin;
 use crate::domain::id::ResourceId;
 use crate::domain::permission::Permission;
@@ -158,37 +159,44 @@ impl Broker {
             .ok_or(Error::NotFound)
     }
 
-    /// One of them with all its permissions, in the order of their names.
+    /// One of them with its permissions, in the order of their names: all, or those that the caller's organization may use.
     ///
     /// # Errors
-    /// Not there.
+    /// Not there, or nothing of it is for the caller's organization.
     pub async fn resource_with_permissions(
         &self,
         id: ResourceId,
+        caller: &Caller,
     ) -> Result<(Resource, Vec<Permission>), Error> {
+        let allowance = self.allowance_of(caller, "resources:read").await?;
         let found = self.store.read(move |connection| {
             // In this order: with a change in between, the version is older than what is shown with it, and a change that is
             // bound to it is refused.
             let resource = resources::find(connection, &id)?;
             Ok::<_, store::Error>((resource, permissions_by_name(connection, &id)?))
         });
-        let (resource, permissions) = found.await?;
+        let (resource, mut permissions) = found.await?;
+        permissions.retain(|permission| allowance.holds(&permission.id));
+        let hidden = permissions.is_empty() && allowance != Allowance::Everything;
+        let resource = resource.filter(|_| !hidden);
         Ok((resource.ok_or(Error::NotFound)?, permissions))
     }
 
-    /// A page of them, newest first.
+    /// A page of them, newest first; of those that the caller's organization may use something of.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn resources(
         &self,
+        caller: &Caller,
         after: Option<Place>,
         limit: usize,
     ) -> Result<Vec<Resource>, Error> {
-        Ok(self
-            .store
-            .read(move |connection| resources::list(connection, after.as_ref(), limit))
-            .await?)
+        let within = self.allowance_of(caller, "resources:read").await?;
+        let page = move |connection: &mut store::Connection| {
+            resources::list(connection, &within, after.as_ref(), limit)
+        };
+        Ok(self.store.read(page).await?)
     }
 
     /// Changes one, if it still has the version that the caller saw, and returns it with its permissions.
@@ -310,7 +318,8 @@ fn permissions_by_name(
     connection: &mut store::Connection,
     id: &ResourceId,
 ) -> Result<Vec<Permission>, store::Error> {
-    let mut permissions = resources::permissions(connection, id, None, usize::MAX)?;
+    let mut permissions =
+        resources::permissions(connection, (id, &Allowance::Everything), None, usize::MAX)?;
     permissions.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(permissions)
 }

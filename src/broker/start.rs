@@ -75,6 +75,7 @@ impl Broker {
             random,
             root,
             providers,
+            sign_in,
             metrics,
         } = foundations;
         let deployment =
@@ -136,6 +137,7 @@ impl Broker {
             random,
             root,
             providers,
+            sign_in,
             metrics,
             settings,
         });

@@ -202,6 +202,23 @@ impl Client {
         self.send(self.request(Method::POST, path).json(body)).await
     }
 
+    /// Puts something in its place.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub(super) async fn put(&self, path: &str, body: &impl Serialize) -> Result<Value, Failure> {
+        self.send(self.request(Method::PUT, path).json(body)).await
+    }
+
+    /// Changes something.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub(super) async fn patch(&self, path: &str, body: &impl Serialize) -> Result<Value, Failure> {
+        self.send(self.request(Method::PATCH, path).json(body))
+            .await
+    }
+
     /// Removes something.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use super::key_output::{self, KeyFile};
 use super::organization_name::OrganizationName;
 use super::print::{self, Progress};
 use super::{Failure, GlobalOptions};
-use crate::domain::id::KeyId;
+use crate::domain::id::{KeyId, UserId};
 use crate::domain::lifecycle::KeyStatus;
 
 /// Create, list, rotate and revoke API keys
@@ -58,6 +58,9 @@ pub struct CreateOptions {
     /// The organization that it belongs to: its id or its slug
     #[arg(long, value_name = "ORGANIZATION", value_parser = id::<OrganizationName>())]
     pub organization: OrganizationName,
+    /// Whose it is: a person's id, usr_… [default: nobody's]
+    #[arg(long, value_name = "USER", value_parser = id::<UserId>())]
+    pub owner: Option<UserId>,
     /// A resource's identifier and the scopes held there, separated by spaces; may be repeated
     #[arg(long = "permission", num_args = 2, value_names = ["RESOURCE", "SCOPES"])]
     pub permissions: Vec<String>,
@@ -107,6 +110,9 @@ pub struct ListOptions {
     /// Only those of this organization: its id or its slug
     #[arg(long, value_name = "ORGANIZATION", value_parser = id::<OrganizationName>())]
     pub organization: Option<OrganizationName>,
+    /// Only those of this person, usr_…
+    #[arg(long, value_name = "USER", value_parser = id::<UserId>())]
+    pub owner: Option<UserId>,
     /// Only those in this state: active, disabled, expired, pending or revoked
     #[arg(long)]
     pub status: Option<KeyStatus>,
@@ -181,6 +187,7 @@ fn create(options: &CreateOptions, globals: &GlobalOptions) -> Result<(), Failur
     let cidrs = &options.allowed_cidrs;
     let mut body = client::body([
         ("name", Some(json!(options.name))),
+        ("owner", options.owner.map(|owner| json!(owner))),
         ("permissions", Some(json!(permissions))),
         (
             "default_resource",
@@ -214,6 +221,7 @@ fn list(options: &ListOptions, globals: &GlobalOptions) -> Result<(), Failure> {
                 .status
                 .map(|status| ("status", status.as_str().to_owned())),
         );
+        filters.extend(options.owner.map(|owner| ("owner", owner.to_string())));
         filters.extend(options.search.clone().map(|text| ("q", text)));
         let seen = |count| progress.at(count);
         client.list("/v1/keys", &filters, options.limit, seen).await

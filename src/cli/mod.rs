@@ -20,15 +20,19 @@ mod id;
 pub mod key;
 mod key_output;
 pub mod keys;
+pub mod members;
 pub mod migrate;
 mod node;
 mod operator;
 mod organization_name;
 pub mod organizations;
+mod permissions;
 mod print;
 pub mod resources;
+pub mod roles;
 pub mod serve;
 pub mod signing_keys;
+pub mod users;
 mod welcome;
 
 pub use self::failure::Failure;
@@ -96,6 +100,10 @@ enum Command {
     #[command(subcommand)]
     Organizations(organizations::Command),
     #[command(subcommand)]
+    Users(users::Command),
+    #[command(subcommand)]
+    Roles(roles::Command),
+    #[command(subcommand)]
     Resources(resources::Command),
     #[command(subcommand)]
     SigningKeys(signing_keys::Command),
@@ -140,6 +148,8 @@ fn dispatch(command: Option<Command>, globals: &GlobalOptions) -> Result<(), Fai
         Some(Command::Demo(options)) => demo::run(&options, globals),
         Some(Command::Keys(command)) => keys::run(&command, globals),
         Some(Command::Organizations(command)) => organizations::run(&command, globals),
+        Some(Command::Users(command)) => users::run(&command, globals),
+        Some(Command::Roles(command)) => roles::run(&command, globals),
         Some(Command::Resources(command)) => resources::run(&command, globals),
         Some(Command::SigningKeys(command)) => signing_keys::run(&command, globals),
         Some(Command::Key(command)) => key::run(&command, globals),

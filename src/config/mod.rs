@@ -18,9 +18,11 @@ mod layers;
 mod limits;
 mod listener;
 mod log;
+mod organizations;
 mod secrets;
 mod server;
 mod shutdown;
+mod sign_in;
 mod signing;
 mod token;
 mod usage;
@@ -38,9 +40,11 @@ use self::layers::Layers;
 pub use self::limits::Limits;
 pub use self::listener::Listener;
 pub use self::log::{Log, LogFormat};
+pub use self::organizations::{DefaultPermission, Organizations};
 pub use self::secrets::Secrets;
 pub use self::server::Server;
 pub use self::shutdown::Shutdown;
+pub use self::sign_in::SignIn;
 pub use self::signing::Signing;
 pub use self::token::Token;
 pub use self::usage::Usage;
@@ -60,6 +64,8 @@ pub struct Config {
     pub token: Token,
     /// `[keys]`: how keys look.
     pub keys: Keys,
+    /// `[organizations]`: what new organizations get.
+    pub organizations: Organizations,
     /// `[cache]`: how much is held in memory.
     pub cache: Cache,
     /// `[limits]`: how much is taken from one address.
@@ -68,6 +74,8 @@ pub struct Config {
     pub usage: Usage,
     /// `[signing]`: the signing keys and the JWK set.
     pub signing: Signing,
+    /// `[sign_in]`: where people sign in.
+    pub sign_in: SignIn,
     /// `[log]`: what is logged, and how.
     pub log: Log,
     /// `[shutdown]`: how it stops.
@@ -107,10 +115,12 @@ impl Config {
             server: layers.take()?,
             token: layers.take()?,
             keys: layers.take()?,
+            organizations: layers.take()?,
             cache: layers.take()?,
             limits: layers.take()?,
             usage: layers.take()?,
             signing: layers.take()?,
+            sign_in: layers.take()?,
             log: layers.take()?,
             shutdown: layers.take()?,
         })

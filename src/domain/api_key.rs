@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::id::{KeyId, OrganizationId, PermissionId, ResourceId};
+use super::id::{KeyId, OrganizationId, PermissionId, ResourceId, UserId};
 use super::lifecycle::KeyLifecycle;
 use super::limits::{AllowedCidrs, RateLimit};
 use super::metadata::Metadata;
@@ -15,6 +15,8 @@ pub struct ApiKey {
     pub id: KeyId,
     /// The tenant that it belongs to.
     pub organization_id: OrganizationId,
+    /// Whose it is: where he is a member, it never gives more than he may.
+    pub owner: Option<UserId>,
     /// What people call it.
     pub name: String,
     /// The identity provider that holds its user.

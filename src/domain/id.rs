@@ -118,6 +118,8 @@ id!(/** One generation of a key's credentials: the claim `gen`. */ CredentialId,
 id!(/** An organization, the tenant that keys belong to. */ OrganizationId, "org_");
 id!(/** An API resource, an audience of tokens. */ ResourceId, "res_");
 id!(/** A permission: one scope at one resource. */ PermissionId, "per_");
+id!(/** A person who signs in, or owns keys. */ UserId, "usr_");
+id!(/** A role: permissions under one name. */ RoleId, "rol_");
 id!(/** A row of the audit trail. */ AuditEventId, "aud_");
 id!(/** A step to be taken at an identity provider. */ OperationId, "opr_");
 id!(/** A deployment: every provider user that it made carries it. */ DeploymentId, "dep_");

@@ -4,6 +4,7 @@
 //! [`clock::Clock`] and [`random::Random`]. Values are parsed once, at the edge; a value of a type of this floor is valid.
 
 pub mod algorithm;
+pub mod allowance;
 pub mod api_key;
 pub mod audit;
 pub mod base32;
@@ -25,7 +26,10 @@ pub mod provider_name;
 pub mod purpose;
 pub mod random;
 pub mod resource;
+pub mod role;
 pub mod scope;
 pub mod sealed;
 pub mod secret;
+pub mod subject;
 pub mod text;
+pub mod user;

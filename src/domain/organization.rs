@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::id::OrganizationId;
+use super::id::{OrganizationId, PermissionId};
 use super::metadata::Metadata;
 
 /// A short name for addresses and command lines: `[a-z0-9][a-z0-9-]{0,62}`, unique.
@@ -64,6 +64,46 @@ impl fmt::Display for Slug {
     }
 }
 
+/// What becomes of the keys of a member who leaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OwnerGone {
+    /// They are disabled.
+    #[default]
+    Pause,
+    /// They have no owner any more, and what they gave at that moment.
+    HandOver,
+    /// He stays on record as their owner; they keep what they gave at that moment.
+    Keep,
+}
+
+/// The text is none of the three.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[error("must be pause, hand_over or keep")]
+pub struct ParseOwnerGoneError;
+
+impl OwnerGone {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pause => "pause",
+            Self::HandOver => "hand_over",
+            Self::Keep => "keep",
+        }
+    }
+}
+
+impl FromStr for OwnerGone {
+    type Err = ParseOwnerGoneError;
+
+    fn from_str(text: &str) -> Result<Self, ParseOwnerGoneError> {
+        [Self::Pause, Self::HandOver, Self::Keep]
+            .into_iter()
+            .find(|known| known.as_str() == text)
+            .ok_or(ParseOwnerGoneError)
+    }
+}
+
 /// An organization.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Organization {
@@ -77,6 +117,12 @@ pub struct Organization {
     pub metadata: Metadata,
     /// Since when all its keys are paused.
     pub disabled_at: Option<Timestamp>,
+    /// All that its keys may use, sorted; `None`: everything, later permissions included.
+    pub permissions: Option<Vec<PermissionId>>,
+    /// How many keys it may have that are not revoked.
+    pub max_keys: Option<u32>,
+    /// What becomes of the keys of a member who leaves.
+    pub owner_gone: OwnerGone,
     /// Counts its changes.
     pub version: i64,
     /// Since when it exists.

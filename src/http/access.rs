@@ -28,6 +28,8 @@ pub enum Access {
     Key,
     /// A bearer token for the management API that holds this scope.
     Management(&'static str),
+    /// A bearer token for the management API, whatever it holds.
+    AnyCaller,
 }
 
 /// A bearer token that was presented, and with which request.
@@ -56,14 +58,19 @@ impl Access {
         match self {
             Self::Public | Self::Key => route,
             Self::Management(scope) => route.wrap(from_fn(
-                move |request: ServiceRequest, next: Next<BoxBody>| check(scope, request, next),
+                move |request: ServiceRequest, next: Next<BoxBody>| {
+                    check(Some(scope), request, next)
+                },
+            )),
+            Self::AnyCaller => route.wrap(from_fn(
+                move |request: ServiceRequest, next: Next<BoxBody>| check(None, request, next),
             )),
         }
     }
 }
 
 async fn check(
-    scope: &'static str,
+    scope: Option<&'static str>,
     request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
@@ -90,7 +97,7 @@ pub(super) async fn to_the_end<T: 'static, E: From<Problem> + 'static>(
     }
 }
 
-async fn caller(scope: &'static str, request: &HttpRequest) -> Result<Caller, Problem> {
+async fn caller(scope: Option<&'static str>, request: &HttpRequest) -> Result<Caller, Problem> {
     let facts = Facts::extract(request).await?;
     let Authorization::Bearer(unverified_token) = header::authorization(request.headers())? else {
         return Err(Problem::bearer_required());
@@ -108,10 +115,11 @@ async fn caller(scope: &'static str, request: &HttpRequest) -> Result<Caller, Pr
     if let Some(id) = caller.organization_id {
         facts.organization(id);
     }
-    if !caller.scopes.iter().any(|held| held.as_str() == scope) {
-        return Err(Problem::insufficient_scope(scope));
+    let holds = |scope| caller.scopes.iter().any(|held| held.as_str() == scope);
+    match scope.filter(|scope| !holds(*scope)) {
+        Some(lacking) => Err(Problem::insufficient_scope(lacking)),
+        None => Ok(caller),
     }
-    Ok(caller)
 }
 
 impl FromRequest for Caller {

@@ -66,6 +66,7 @@ codes! {
     InsufficientScope "insufficient_scope" FORBIDDEN "The access token lacks a scope";
     AddressNotAllowed "address_not_allowed" FORBIDDEN "The API key may not be used from this address";
     WouldWiden "would_widen" FORBIDDEN "This would give more than the caller holds";
+    BeyondGrantor "beyond_grantor" FORBIDDEN "This would give more than the caller may give";
     RateLimited "rate_limited" TOO_MANY_REQUESTS "Too many requests";
 
     // The present state of things.
@@ -73,6 +74,11 @@ codes! {
     IdentifierTaken "identifier_taken" CONFLICT "The identifier is taken";
     PermissionExists "permission_exists" CONFLICT "The permission exists already";
     OrganizationNotEmpty "organization_not_empty" CONFLICT "The organization still has keys";
+    TooManyKeys "too_many_keys" CONFLICT "The organization has as many keys as it may have";
+    RoleNameTaken "role_name_taken" CONFLICT "The name of the role is taken";
+    RoleInUse "role_in_use" CONFLICT "The role is held by somebody";
+    UserExists "user_exists" CONFLICT "The person is known already";
+    UserInUse "user_in_use" CONFLICT "The person is a member or owns keys";
     ResourceReserved "resource_reserved" CONFLICT "The resource is reserved";
     KeyRevoked "key_revoked" CONFLICT "The key is revoked";
     KeyNotActive "key_not_active" CONFLICT "The key is not in a state that allows this";

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::broker::keys::{IssuedKey, ShownKey};
 use crate::domain::permission::Permissions;
+use crate::http::owner::OwnerObject;
 
 /// Scopes at one resource.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -53,6 +54,10 @@ pub struct KeyObject {
     name: String,
     /// The organization that it belongs to.
     organization_id: String,
+    /// Whose it is; null: nobody's in particular.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<OwnerObject>, required = false)]
+    owner: Option<Option<OwnerObject>>,
     /// What it may do.
     permissions: Vec<ResourceScopes>,
     /// The resource meant when a request names none.
@@ -121,6 +126,7 @@ impl KeyObject {
                 provider: key.provider.to_string(),
                 subject: active.and_then(|generation| generation.subject.clone()),
             }),
+            owner: Some(shown.stored.owner.as_ref().map(OwnerObject::from)),
             id: key.id.to_string(),
             name: key.name.clone(),
             organization_id: key.organization_id.to_string(),
@@ -149,9 +155,10 @@ impl KeyObject {
         }
     }
 
-    /// As its holder sees it: without hint and identity.
+    /// As its holder sees it: without hint, identity and owner.
     pub fn of_holder(shown: &ShownKey) -> Self {
         Self {
+            owner: None,
             hint: None,
             identity: None,
             ..Self::new(shown)
@@ -169,7 +176,8 @@ impl IssuedKeyObject {
     }
 }
 
-fn in_words(permissions: &Permissions) -> Vec<ResourceScopes> {
+/// Permissions as answers have them.
+pub(super) fn in_words(permissions: &Permissions) -> Vec<ResourceScopes> {
     permissions
         .iter()
         .map(|(resource, scopes)| ResourceScopes {

@@ -33,6 +33,9 @@ impl ManagementAuthenticator for Broker {
                     CallerError::Store(error) => {
                         Problem::database_unavailable(DATABASE_RETRY).with_cause(error)
                     }
+                    CallerError::SignInUnavailable(error) => {
+                        Problem::identity_provider_unavailable(PROVIDER_RETRY).with_cause(error)
+                    }
                     CallerError::Provider(error) => {
                         Problem::identity_provider_unavailable(PROVIDER_RETRY).with_cause(error)
                     }
@@ -50,6 +53,10 @@ impl From<Error> for Problem {
             Error::WouldWiden(detail) => Self::new(
                 Code::WouldWiden,
                 format!("that would give more than the caller holds: {detail}"),
+            ),
+            Error::BeyondGrantor(detail) => Self::new(
+                Code::BeyondGrantor,
+                format!("that would give more than the caller may give: {detail}"),
             ),
             Error::Invalid { field, reason } => Self::invalid_parameter(field, reason),
             missing @ Error::NoSuchPermission { .. } => {
@@ -87,6 +94,11 @@ impl From<Conflict> for Problem {
             Conflict::IdentifierTaken => Code::IdentifierTaken,
             Conflict::PermissionExists => Code::PermissionExists,
             Conflict::OrganizationNotEmpty => Code::OrganizationNotEmpty,
+            Conflict::TooManyKeys(_) => Code::TooManyKeys,
+            Conflict::RoleNameTaken => Code::RoleNameTaken,
+            Conflict::RoleInUse(_) => Code::RoleInUse,
+            Conflict::UserExists(_) => Code::UserExists,
+            Conflict::UserInUse(_) => Code::UserInUse,
             Conflict::ResourceReserved => Code::ResourceReserved,
             Conflict::KeyRevoked => Code::KeyRevoked,
             Conflict::KeyStatus(_) => Code::KeyNotActive,

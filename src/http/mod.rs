@@ -30,6 +30,7 @@ mod object;
 pub mod observer;
 pub mod openapi;
 pub mod own_key;
+pub mod owner;
 pub mod page;
 pub mod parameters;
 pub mod patch;

@@ -17,8 +17,8 @@ use utoipa::{Modify, OpenApi};
 
 use super::access::Access;
 use super::api::{
-    audit_events, bulk_revoke, explain, key, keys, organizations, permissions, resources,
-    signing_keys, usage,
+    audit_events, bulk_revoke, explain, key, keys, me, members, organizations, permissions,
+    resources, roles, signing_keys, usage, users,
 };
 use super::problem::{self, FieldProblem, ProblemBody};
 use super::query::NoQuery;
@@ -52,7 +52,23 @@ use super::{docs, etag, exchange, health, jwks, own_key};
         organizations::list_organizations,
         organizations::show_organization,
         organizations::update_organization,
+        organizations::set_organization_permissions,
         organizations::delete_organization,
+        members::list_members,
+        members::show_member,
+        members::put_member,
+        members::remove_member,
+        users::create_user,
+        users::list_users,
+        users::show_user,
+        users::update_user,
+        users::delete_user,
+        me::me,
+        roles::create_role,
+        roles::list_roles,
+        roles::show_role,
+        roles::update_role,
+        roles::delete_role,
         resources::create_resource,
         resources::list_resources,
         resources::show_resource,
@@ -77,7 +93,9 @@ use super::{docs, etag, exchange, health, jwks, own_key};
         (name = "keys in hand", description = "For whoever holds a key: trade it, look at it, stop it."),
         (name = "tokens", description = "For services that verify tokens."),
         (name = "keys", description = "Make, change, rotate and revoke keys."),
-        (name = "organizations", description = "The tenants that keys belong to."),
+        (name = "organizations", description = "The tenants that keys belong to, and who is in them."),
+        (name = "users", description = "The people who are known here."),
+        (name = "roles", description = "Permissions under one name, for people or for applications."),
         (name = "resources", description = "API resources (audiences) and the permissions that exist on them."),
         (name = "signing keys", description = "The keys that tokens are signed with."),
         (name = "audit", description = "Who did what, when and from where."),
@@ -123,6 +141,10 @@ pub fn document(rows: &[Endpoint]) -> Document {
             operation.security = match row.access {
                 Access::Public => None,
                 Access::Key => Some(vec![SecurityRequirement::new::<_, _, &str>("api_key", [])]),
+                Access::AnyCaller => Some(vec![SecurityRequirement::new::<_, _, &str>(
+                    "management",
+                    [],
+                )]),
                 Access::Management(scope) => {
                     Some(vec![SecurityRequirement::new("management", [scope])])
                 }

@@ -5,7 +5,9 @@
 
 pub mod builtin;
 mod error;
+pub mod outbound;
 mod registry;
+pub mod sign_in;
 
 use std::time::Duration;
 

@@ -8,9 +8,10 @@ use super::schema::{api_key_permissions, api_keys, credentials, key_usage};
 use super::{Connection, Error, Place, Timestamp};
 use crate::domain::api_key::ApiKey;
 use crate::domain::credential::Credential;
-use crate::domain::id::{KeyId, OrganizationId, PermissionId};
+use crate::domain::id::{KeyId, OrganizationId, PermissionId, UserId};
 use crate::domain::lifecycle::{CredentialState, KeyLifecycle, KeyStatus};
 use crate::domain::limits::{AllowedCidrs, RateLimit};
+use crate::domain::user::User;
 
 /// A key with what its other tables know of it.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub struct StoredKey {
     pub retiring_until: Option<jiff::Timestamp>,
     /// When it was last traded, as far as that was written down.
     pub last_used_at: Option<jiff::Timestamp>,
+    /// Who its owner is.
+    pub owner: Option<User>,
 }
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
@@ -44,6 +47,7 @@ struct Row {
     default_resource_id: Option<String>,
     epoch: i64,
     created_at: Timestamp,
+    owner_id: Option<String>,
 }
 
 impl From<&ApiKey> for Row {
@@ -70,6 +74,7 @@ impl From<&ApiKey> for Row {
             default_resource_id: key.default_resource.map(|id| id.to_string()),
             epoch: key.epoch,
             created_at: key.lifecycle.created_at.into(),
+            owner_id: key.owner.map(|id| id.to_string()),
         }
     }
 }
@@ -88,6 +93,11 @@ impl TryFrom<Row> for ApiKey {
                 .organization_id
                 .parse()
                 .map_err(|error| Error::corrupt("api_keys.organization_id", error))?,
+            owner: row
+                .owner_id
+                .map(|id| id.parse())
+                .transpose()
+                .map_err(|error| Error::corrupt("api_keys.owner_id", error))?,
             name: row.name,
             provider: row
                 .provider
@@ -144,8 +154,12 @@ pub fn find(connection: &mut Connection, id: &KeyId) -> Result<Option<StoredKey>
 /// What a list of keys is narrowed to.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Keys of this organization.
-    pub organization: Option<OrganizationId>,
+    /// Keys of these organizations.
+    pub organizations: Option<Vec<OrganizationId>>,
+    /// And beside them, keys of this owner in these.
+    pub own: Option<(Vec<OrganizationId>, UserId)>,
+    /// Keys of this owner.
+    pub owner: Option<UserId>,
     /// Keys that have this status at the moment beside it.
     pub status: Option<(KeyStatus, Option<jiff::Timestamp>)>,
     /// Keys whose name, or whose id, holds this text; upper and lower case of ASCII are the same.
@@ -164,8 +178,24 @@ pub fn list(
         .order((api_keys::created_at.desc(), api_keys::id.desc()))
         .limit(super::count(limit))
         .into_boxed();
-    if let Some(organization) = &filter.organization {
-        query = query.filter(api_keys::organization_id.eq(organization.as_str()));
+    let ids = |of: &[OrganizationId]| of.iter().map(ToString::to_string).collect::<Vec<_>>();
+    match (filter.organizations.as_deref(), &filter.own) {
+        (None, _) => {}
+        (Some([organization]), None) => {
+            query = query.filter(api_keys::organization_id.eq(organization.as_str()));
+        }
+        (Some(several), None) => {
+            query = query.filter(api_keys::organization_id.eq_any(ids(several)));
+        }
+        (Some(several), Some((theirs, owner))) => {
+            let own = api_keys::organization_id
+                .eq_any(ids(theirs))
+                .and(api_keys::owner_id.eq(owner.as_str()).assume_not_null());
+            query = query.filter(api_keys::organization_id.eq_any(ids(several)).or(own));
+        }
+    }
+    if let Some(owner) = &filter.owner {
+        query = query.filter(api_keys::owner_id.eq(owner.as_str()));
     }
     if let Some((status, now)) = filter.status {
         let now = Timestamp::from(now.unwrap_or_default());
@@ -252,6 +282,18 @@ fn with_the_rest(connection: &mut Connection, rows: Vec<Row>) -> Result<Vec<Stor
         .select((key_usage::key_id, key_usage::last_used_at))
         .load(connection)?;
     let used: HashMap<String, Timestamp> = used.into_iter().collect();
+    let owners: Vec<&str> = rows
+        .iter()
+        .filter_map(|row| row.owner_id.as_deref())
+        .collect();
+    let owners: HashMap<UserId, User> = if owners.is_empty() {
+        HashMap::new()
+    } else {
+        super::users::find_all(connection, &owners)?
+            .into_iter()
+            .map(|owner| (owner.id, owner))
+            .collect()
+    };
     let mut active: HashMap<String, Credential> = HashMap::new();
     let mut retiring: HashMap<String, jiff::Timestamp> = HashMap::new();
     for generation in super::credentials::of_keys(connection, &ids)? {
@@ -272,10 +314,31 @@ fn with_the_rest(connection: &mut Connection, rows: Vec<Row>) -> Result<Vec<Stor
             active: active.remove(id),
             retiring_until: retiring.remove(id),
             last_used_at: used.get(id).map(|at| (*at).into()),
+            owner: key.owner.and_then(|id| owners.get(&id).cloned()),
             key,
         })
     };
     rows.into_iter().map(assemble).collect()
+}
+
+/// A person's keys in an organization that are not revoked, in the order of their ids.
+pub fn of_owner(
+    connection: &mut Connection,
+    organization: &OrganizationId,
+    owner: &UserId,
+) -> Result<Vec<KeyId>, Error> {
+    let ids: Vec<String> = api_keys::table
+        .filter(api_keys::organization_id.eq(organization.as_str()))
+        .filter(api_keys::owner_id.eq(owner.as_str()))
+        .filter(api_keys::revoked_at.is_null())
+        .select(api_keys::id)
+        .order(api_keys::id)
+        .load(connection)?;
+    let ids = ids.iter().map(|id| {
+        id.parse()
+            .map_err(|error| Error::corrupt("api_keys.id", error))
+    });
+    ids.collect()
 }
 
 /// Lets no other transaction change this key until this one ends. To be taken before the key's rows are read for a change: on

@@ -91,8 +91,8 @@ pub fn append_all(connection: &mut Connection, events: &[AuditEvent]) -> Result<
 /// What a list of events is narrowed to.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Events that concern this organization.
-    pub organization: Option<OrganizationId>,
+    /// Events that concern one of these organizations.
+    pub organizations: Option<Vec<OrganizationId>>,
     /// Events that this subject caused.
     pub actor: Option<String>,
     /// Events about this id.
@@ -116,8 +116,15 @@ pub fn list(
         .order((audit_events::at.desc(), audit_events::id.desc()))
         .limit(super::count(limit))
         .into_boxed();
-    if let Some(organization) = &filter.organization {
-        query = query.filter(audit_events::organization_id.eq(organization.as_str()));
+    match filter.organizations.as_deref() {
+        None => {}
+        Some([organization]) => {
+            query = query.filter(audit_events::organization_id.eq(organization.as_str()));
+        }
+        Some(several) => {
+            let ids: Vec<&str> = several.iter().map(OrganizationId::as_str).collect();
+            query = query.filter(audit_events::organization_id.eq_any(ids));
+        }
     }
     if let Some(actor) = &filter.actor {
         query = query.filter(audit_events::actor.eq(actor));

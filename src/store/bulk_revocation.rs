@@ -10,7 +10,7 @@ use diesel::prelude::*;
 use super::schema::{api_keys, credentials, idp_operations};
 use super::{Connection, Error, Timestamp};
 use crate::domain::credential::Credential;
-use crate::domain::id::{CredentialId, KeyId, OrganizationId};
+use crate::domain::id::{CredentialId, KeyId, OrganizationId, UserId};
 use crate::domain::lifecycle::{CredentialState, EndReason};
 use crate::domain::provider_name::ProviderName;
 
@@ -22,8 +22,12 @@ const REVOKE_ALONE: &str = "SELECT pg_advisory_xact_lock(7813480412276432)";
 /// What the keys have in common; all that is named must hold.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
-    /// Keys of this organization.
-    pub organization: Option<OrganizationId>,
+    /// Keys of these organizations.
+    pub organizations: Option<Vec<OrganizationId>>,
+    /// And beside them, keys of this owner in these.
+    pub own: Option<(Vec<OrganizationId>, UserId)>,
+    /// Keys of this owner.
+    pub owner: Option<UserId>,
     /// Keys whose users this provider holds.
     pub provider: Option<ProviderName>,
     /// Keys created before this moment.
@@ -46,8 +50,21 @@ pub struct RevokedKey {
 macro_rules! narrowed {
     ($query:expr, $selection:expr) => {{
         let mut query = $query.filter(api_keys::revoked_at.is_null());
-        if let Some(organization) = &$selection.organization {
-            query = query.filter(api_keys::organization_id.eq(organization.to_string()));
+        let ids = |of: &[OrganizationId]| of.iter().map(ToString::to_string).collect::<Vec<_>>();
+        match (&$selection.organizations, &$selection.own) {
+            (None, _) => {}
+            (Some(all), None) => {
+                query = query.filter(api_keys::organization_id.eq_any(ids(all)));
+            }
+            (Some(all), Some((theirs, owner))) => {
+                let own = api_keys::organization_id
+                    .eq_any(ids(theirs))
+                    .and(api_keys::owner_id.eq(owner.to_string()).assume_not_null());
+                query = query.filter(api_keys::organization_id.eq_any(ids(all)).or(own));
+            }
+        }
+        if let Some(owner) = &$selection.owner {
+            query = query.filter(api_keys::owner_id.eq(owner.to_string()));
         }
         if let Some(provider) = &$selection.provider {
             query = query.filter(api_keys::provider.eq(provider.to_string()));

@@ -181,6 +181,12 @@ pub fn find_by_user_name(
     row.map(Credential::try_from).transpose()
 }
 
+/// Whether the user of any generation, dead ones included, has this subject at its provider.
+pub fn is_subject_of_any(connection: &mut Connection, subject: &str) -> Result<bool, Error> {
+    let ours = credentials::table.filter(credentials::idp_subject.eq(subject));
+    Ok(diesel::select(diesel::dsl::exists(ours)).get_result(connection)?)
+}
+
 /// The generations of a key that have not ended, oldest first.
 pub fn unended(connection: &mut Connection, key: &KeyId) -> Result<Vec<Credential>, Error> {
     let rows: Vec<Row> = credentials::table

@@ -1,10 +1,12 @@
-//! Organizations.
+//! Organizations, and what they may use.
+
+use std::collections::HashMap;
 
 use diesel::prelude::*;
 
-use super::schema::{api_keys, organizations};
+use super::schema::{api_keys, organization_permissions, organizations};
 use super::{Connection, Error, Place, Timestamp};
-use crate::domain::id::OrganizationId;
+use crate::domain::id::{OrganizationId, PermissionId};
 use crate::domain::organization::Organization;
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
@@ -18,6 +20,9 @@ struct Row {
     version: i64,
     created_at: Timestamp,
     updated_at: Timestamp,
+    limited: bool,
+    max_keys: Option<i32>,
+    owner_gone: String,
 }
 
 impl From<&Organization> for Row {
@@ -31,6 +36,12 @@ impl From<&Organization> for Row {
             version: organization.version,
             created_at: organization.created_at.into(),
             updated_at: organization.updated_at.into(),
+            limited: organization.permissions.is_some(),
+            // At most a million.
+            max_keys: organization
+                .max_keys
+                .map(|most| i32::try_from(most).unwrap_or(i32::MAX)),
+            owner_gone: organization.owner_gone.as_str().to_owned(),
         }
     }
 }
@@ -49,6 +60,16 @@ impl TryFrom<Row> for Organization {
             slug: slug.map_err(|error| Error::corrupt("organizations.slug", error))?,
             metadata: super::parse_json(&row.metadata, "organizations.metadata")?,
             disabled_at: row.disabled_at.map(Into::into),
+            permissions: row.limited.then(Vec::new),
+            max_keys: row
+                .max_keys
+                .map(u32::try_from)
+                .transpose()
+                .map_err(|error| Error::corrupt("organizations.max_keys", error))?,
+            owner_gone: row
+                .owner_gone
+                .parse()
+                .map_err(|error| Error::corrupt("organizations.owner_gone", error))?,
             version: row.version,
             created_at: row.created_at.into(),
             updated_at: row.updated_at.into(),
@@ -66,7 +87,7 @@ pub fn find(
         .select(organizations::all_columns)
         .first(connection)
         .optional()?;
-    row.map(Organization::try_from).transpose()
+    Ok(with_permissions(connection, row.into_iter().collect())?.pop())
 }
 
 /// The organization of this slug.
@@ -79,13 +100,50 @@ pub fn find_by_slug(
         .select(organizations::all_columns)
         .first(connection)
         .optional()?;
-    row.map(Organization::try_from).transpose()
+    Ok(with_permissions(connection, row.into_iter().collect())?.pop())
 }
 
-/// A page of them, newest first; only `only` if that is given.
+fn with_permissions(
+    connection: &mut Connection,
+    rows: Vec<Row>,
+) -> Result<Vec<Organization>, Error> {
+    let limited: Vec<&str> = rows
+        .iter()
+        .filter(|row| row.limited)
+        .map(|row| row.id.as_str())
+        .collect();
+    let mut permissions: HashMap<String, Vec<PermissionId>> = HashMap::new();
+    if !limited.is_empty() {
+        let pairs: Vec<(String, String)> = organization_permissions::table
+            .filter(organization_permissions::organization_id.eq_any(limited))
+            .order(organization_permissions::permission_id)
+            .load(connection)?;
+        for (organization, permission) in pairs {
+            let permission = permission
+                .parse()
+                .map_err(|error| Error::corrupt("organization_permissions.permission_id", error))?;
+            permissions
+                .entry(organization)
+                .or_default()
+                .push(permission);
+        }
+    }
+    let assemble = |row: Row| {
+        let organization = Organization::try_from(row)?;
+        let held = permissions.remove(organization.id.as_str());
+        let permissions = organization.permissions.as_ref();
+        Ok(Organization {
+            permissions: permissions.map(|_| held.unwrap_or_default()),
+            ..organization
+        })
+    };
+    rows.into_iter().map(assemble).collect()
+}
+
+/// A page of them, newest first; only those of `only` if that is given.
 pub fn list(
     connection: &mut Connection,
-    only: Option<&OrganizationId>,
+    only: Option<&[OrganizationId]>,
     after: Option<&Place>,
     limit: usize,
 ) -> Result<Vec<Organization>, Error> {
@@ -94,8 +152,9 @@ pub fn list(
         .order((organizations::created_at.desc(), organizations::id.desc()))
         .limit(super::count(limit))
         .into_boxed();
-    if let Some(id) = only {
-        query = query.filter(organizations::id.eq(id.as_str()));
+    if let Some(ids) = only {
+        let ids: Vec<&str> = ids.iter().map(OrganizationId::as_str).collect();
+        query = query.filter(organizations::id.eq_any(ids));
     }
     if let Some(Place { at, id }) = after {
         let at = Timestamp::from(*at);
@@ -108,7 +167,7 @@ pub fn list(
         );
     }
     let rows: Vec<Row> = query.load(connection)?;
-    rows.into_iter().map(Organization::try_from).collect()
+    with_permissions(connection, rows)
 }
 
 /// Records a new one. A slug that is taken is a conflict over `organizations.slug`.
@@ -116,10 +175,30 @@ pub fn insert(connection: &mut Connection, new: &Organization) -> Result<(), Err
     diesel::insert_into(organizations::table)
         .values(Row::from(new))
         .execute(connection)?;
+    insert_permissions(connection, new)
+}
+
+/// Replaces what it may use; whether that is limited at all is written by [`update`].
+pub fn set_permissions(connection: &mut Connection, changed: &Organization) -> Result<(), Error> {
+    let old = organization_permissions::table
+        .filter(organization_permissions::organization_id.eq(changed.id.as_str()));
+    diesel::delete(old).execute(connection)?;
+    insert_permissions(connection, changed)
+}
+
+fn insert_permissions(connection: &mut Connection, of: &Organization) -> Result<(), Error> {
+    for permission in of.permissions.iter().flatten() {
+        diesel::insert_into(organization_permissions::table)
+            .values((
+                organization_permissions::organization_id.eq(of.id.as_str()),
+                organization_permissions::permission_id.eq(permission.as_str()),
+            ))
+            .execute(connection)?;
+    }
     Ok(())
 }
 
-/// Writes a changed one back; its version counts up. `false` if it changed or went since it was read.
+/// Writes a changed one back, its permissions excepted; its version counts up. `false` if it changed or went since it was read.
 pub fn update(connection: &mut Connection, changed: &Organization) -> Result<bool, Error> {
     let row = Row {
         version: changed.version + 1,
@@ -142,4 +221,22 @@ pub fn has_live_keys(connection: &mut Connection, id: &OrganizationId) -> Result
         .filter(api_keys::organization_id.eq(id.as_str()))
         .filter(api_keys::revoked_at.is_null());
     Ok(diesel::select(diesel::dsl::exists(live)).get_result(connection)?)
+}
+
+/// How many keys it has that are not revoked, half-made ones included.
+pub fn keys(connection: &mut Connection, id: &OrganizationId) -> Result<u32, Error> {
+    let count: i64 = api_keys::table
+        .filter(api_keys::organization_id.eq(id.as_str()))
+        .filter(api_keys::revoked_at.is_null())
+        .count()
+        .get_result(connection)?;
+    Ok(u32::try_from(count).unwrap_or(u32::MAX))
+}
+
+/// Lets no other transaction change this organization until this one ends, nor count its keys with [`lock`] as this one does.
+pub fn lock(connection: &mut Connection, id: &OrganizationId) -> Result<(), Error> {
+    diesel::update(organizations::table.find(id.as_str()))
+        .set(organizations::version.eq(organizations::version))
+        .execute(connection)?;
+    Ok(())
 }

@@ -1,9 +1,15 @@
-//! What a presented key is judged by, in one indexed read: its generation, its key, its organization and its permissions.
+//! What a presented key is judged by, in one indexed read: its generation, its key, its organization, its owner and its permissions.
+//!
+//! One statement, so that all of it is of one moment: a ceiling that was widened later is never met by permissions from before a
+//! narrowing.
 
 use diesel::prelude::*;
 
 use super::connection::each;
-use super::schema::{api_key_permissions, api_keys, credentials, organizations};
+use super::schema::{
+    api_key_permissions, api_keys, credentials, membership_roles, memberships,
+    organization_permissions, organizations, role_permissions, users,
+};
 use super::{Connection, Error, Timestamp};
 use crate::domain::credential::ProviderRights;
 use crate::domain::id::{CredentialId, KeyId, OrganizationId, PermissionId, ResourceId};
@@ -13,6 +19,8 @@ use crate::domain::metadata::Metadata;
 use crate::domain::password::PasswordDigest;
 use crate::domain::plaintext_key::UserName;
 use crate::domain::provider_name::ProviderName;
+use crate::domain::subject::Subject;
+use crate::domain::user::MemberRole;
 
 /// A generation with all that decides what it may do.
 #[derive(Clone, Debug)]
@@ -37,6 +45,8 @@ pub struct Presented {
     pub organization_disabled: bool,
     /// Where its user is.
     pub provider: ProviderName,
+    /// Whose it is.
+    pub owner: Option<Subject>,
     /// Its metadata.
     pub metadata: Metadata,
     /// Its moments.
@@ -47,7 +57,7 @@ pub struct Presented {
     pub rate_limit: Option<RateLimit>,
     /// The resource meant when none is named.
     pub default_resource: Option<ResourceId>,
-    /// What it may do, sorted.
+    /// What it may do, sorted: what it was given, as far as its organization may use it and, where its owner is a member, he may do it.
     pub permissions: Vec<PermissionId>,
 }
 
@@ -55,8 +65,41 @@ pub struct Presented {
 struct Row {
     credential: CredentialColumns,
     key: KeyColumns,
-    organization_disabled_at: Option<Timestamp>,
-    permission_id: Option<String>,
+    organization: OrganizationColumns,
+    owner: Option<OwnerColumns>,
+    member_role: Option<String>,
+    permission: PermissionColumns,
+}
+
+#[derive(Queryable)]
+struct OrganizationColumns {
+    disabled_at: Option<Timestamp>,
+    limited: bool,
+}
+
+#[derive(Queryable)]
+struct OwnerColumns {
+    issuer: String,
+    subject: String,
+}
+
+#[derive(Queryable)]
+struct PermissionColumns {
+    id: Option<String>,
+    /// The same, if the organization's list has it.
+    organization_has: Option<String>,
+    /// Whether one of the owner's roles has it.
+    owner_has: bool,
+}
+
+impl Row {
+    /// The permission of this row, if it counts.
+    fn permission(&self) -> Option<&str> {
+        let held = !self.organization.limited || self.permission.organization_has.is_some();
+        let is_member = self.member_role.as_deref() == Some(MemberRole::Member.as_str());
+        let given = held && (!is_member || self.permission.owner_has);
+        self.permission.id.as_deref().filter(|_| given)
+    }
 }
 
 #[derive(Queryable)]
@@ -92,11 +135,37 @@ struct KeyColumns {
 
 /// The generation of this user name and all around it. One statement: a row for each permission, at least one.
 pub fn find(connection: &mut Connection, name: &UserName) -> Result<Option<Presented>, Error> {
+    let owner_has = diesel::dsl::exists(
+        membership_roles::table
+            .inner_join(
+                role_permissions::table.on(role_permissions::role_id.eq(membership_roles::role_id)),
+            )
+            .filter(membership_roles::organization_id.eq(api_keys::organization_id))
+            .filter(membership_roles::user_id.nullable().eq(api_keys::owner_id))
+            .filter(
+                role_permissions::permission_id
+                    .nullable()
+                    .eq(api_key_permissions::permission_id.nullable()),
+            ),
+    );
+    let in_the_organizations_list = organization_permissions::organization_id
+        .eq(api_keys::organization_id)
+        .and(
+            organization_permissions::permission_id
+                .nullable()
+                .eq(api_key_permissions::permission_id.nullable()),
+        );
+    let owner_there = memberships::organization_id
+        .eq(api_keys::organization_id)
+        .and(memberships::user_id.nullable().eq(api_keys::owner_id));
     let statement = credentials::table
         .inner_join(api_keys::table.inner_join(organizations::table))
         .left_join(
             api_key_permissions::table.on(api_key_permissions::key_id.eq(credentials::key_id)),
         )
+        .left_join(organization_permissions::table.on(in_the_organizations_list))
+        .left_join(users::table.on(users::id.nullable().eq(api_keys::owner_id)))
+        .left_join(memberships::table.on(owner_there))
         .filter(credentials::user_name.eq(name.as_str()))
         .select((
             (
@@ -126,14 +195,20 @@ pub fn find(connection: &mut Connection, name: &UserName) -> Result<Option<Prese
                 api_keys::rate_per_seconds,
                 api_keys::default_resource_id,
             ),
-            organizations::disabled_at,
-            api_key_permissions::permission_id.nullable(),
+            (organizations::disabled_at, organizations::limited),
+            (users::issuer, users::subject).nullable(),
+            memberships::role.nullable(),
+            (
+                api_key_permissions::permission_id.nullable(),
+                organization_permissions::permission_id.nullable(),
+                owner_has,
+            ),
         ));
     // On the connection inside: there diesel knows the statement by its type, and need not write its text to find it prepared.
     let rows: Vec<Row> = each!(connection, |inner| statement.load(inner))?;
     let mut permissions = rows
         .iter()
-        .filter_map(|row| row.permission_id.as_deref())
+        .filter_map(Row::permission)
         .map(|id| {
             id.parse()
                 .map_err(|error| Error::corrupt("api_key_permissions.permission_id", error))
@@ -148,7 +223,11 @@ pub fn find(connection: &mut Connection, name: &UserName) -> Result<Option<Prese
 
 fn assemble(row: Row, permissions: Vec<PermissionId>) -> Result<Presented, Error> {
     let Row {
-        credential, key, ..
+        credential,
+        key,
+        owner,
+        organization,
+        ..
     } = row;
     let default_resource = key.default_resource_id.map(|id| id.parse()).transpose();
     Ok(Presented {
@@ -177,11 +256,14 @@ fn assemble(row: Row, permissions: Vec<PermissionId>) -> Result<Presented, Error
             .organization_id
             .parse()
             .map_err(|error| Error::corrupt("api_keys.organization_id", error))?,
-        organization_disabled: row.organization_disabled_at.is_some(),
+        organization_disabled: organization.disabled_at.is_some(),
         provider: key
             .provider
             .parse()
             .map_err(|error| Error::corrupt("api_keys.provider", error))?,
+        owner: owner
+            .map(|owner| super::users::subject(owner.issuer, owner.subject))
+            .transpose()?,
         metadata: if key.metadata == "{}" {
             Metadata::default()
         } else {

@@ -4,6 +4,7 @@ use diesel::prelude::*;
 
 use super::schema::{permissions, resources};
 use super::{Connection, Error, Place, Timestamp};
+use crate::domain::allowance::Allowance;
 use crate::domain::id::{PermissionId, ResourceId};
 use crate::domain::permission::Permission;
 use crate::domain::resource::{Resource, ResourceIdentifier};
@@ -141,9 +142,10 @@ pub fn find_by_identifier(
     row.map(Resource::try_from).transpose()
 }
 
-/// A page of them, newest first.
+/// A page of them, newest first; of those that have a permission `within`.
 pub fn list(
     connection: &mut Connection,
+    within: &Allowance,
     after: Option<&Place>,
     limit: usize,
 ) -> Result<Vec<Resource>, Error> {
@@ -152,6 +154,12 @@ pub fn list(
         .order((resources::created_at.desc(), resources::id.desc()))
         .limit(super::count(limit))
         .into_boxed();
+    if let Some(ids) = only(within) {
+        let there = permissions::table
+            .filter(permissions::id.eq_any(ids))
+            .select(permissions::resource_id);
+        query = query.filter(resources::id.eq_any(there));
+    }
     if let Some(Place { at, id }) = after {
         let at = Timestamp::from(*at);
         query = query.filter(
@@ -230,10 +238,18 @@ pub fn insert_permission(connection: &mut Connection, new: &Permission) -> Resul
     Ok(())
 }
 
-/// A resource's permissions, newest first.
+/// The ids that somebody is bound to, if he is.
+fn only(within: &Allowance) -> Option<Vec<String>> {
+    match within {
+        Allowance::Everything => None,
+        Allowance::Only(ids) => Some(ids.iter().map(ToString::to_string).collect()),
+    }
+}
+
+/// A resource's permissions `within`, newest first.
 pub fn permissions(
     connection: &mut Connection,
-    resource: &ResourceId,
+    (resource, within): (&ResourceId, &Allowance),
     after: Option<&Place>,
     limit: usize,
 ) -> Result<Vec<Permission>, Error> {
@@ -243,6 +259,9 @@ pub fn permissions(
         .order((permissions::created_at.desc(), permissions::id.desc()))
         .limit(super::count(limit))
         .into_boxed();
+    if let Some(ids) = only(within) {
+        query = query.filter(permissions::id.eq_any(ids));
+    }
     if let Some(Place { at, id }) = after {
         let at = Timestamp::from(*at);
         query = query.filter(

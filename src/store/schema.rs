@@ -57,6 +57,66 @@ table! {
         version -> BigInt,
         created_at -> BigInt,
         updated_at -> BigInt,
+        limited -> Bool,
+        max_keys -> Nullable<Integer>,
+        owner_gone -> Text,
+    }
+}
+
+table! {
+    organization_permissions (organization_id, permission_id) {
+        organization_id -> Text,
+        permission_id -> Text,
+    }
+}
+
+table! {
+    users (id) {
+        id -> Text,
+        issuer -> Text,
+        subject -> Text,
+        name -> Nullable<Text>,
+        version -> BigInt,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+table! {
+    roles (id) {
+        id -> Text,
+        name -> Text,
+        description -> Nullable<Text>,
+        kind -> Text,
+        version -> BigInt,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+table! {
+    role_permissions (role_id, permission_id) {
+        role_id -> Text,
+        permission_id -> Text,
+    }
+}
+
+table! {
+    memberships (organization_id, user_id) {
+        organization_id -> Text,
+        user_id -> Text,
+        role -> Text,
+        version -> BigInt,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+table! {
+    membership_roles (organization_id, user_id, role_id) {
+        organization_id -> Text,
+        user_id -> Text,
+        role_id -> Text,
     }
 }
 
@@ -105,6 +165,7 @@ table! {
         created_by -> Text,
         created_at -> BigInt,
         updated_at -> BigInt,
+        owner_id -> Nullable<Text>,
     }
 }
 
@@ -225,6 +286,10 @@ table! {
 joinable!(permissions -> resources (resource_id));
 joinable!(api_keys -> organizations (organization_id));
 joinable!(api_keys -> resources (default_resource_id));
+joinable!(api_keys -> users (owner_id));
+joinable!(memberships -> users (user_id));
+joinable!(membership_roles -> roles (role_id));
+joinable!(role_permissions -> roles (role_id));
 joinable!(credentials -> api_keys (key_id));
 joinable!(api_key_permissions -> api_keys (key_id));
 joinable!(api_key_permissions -> permissions (permission_id));
@@ -238,6 +303,12 @@ allow_tables_to_appear_in_same_query!(
     secrets,
     signing_keys,
     organizations,
+    organization_permissions,
+    users,
+    roles,
+    role_permissions,
+    memberships,
+    membership_roles,
     resources,
     permissions,
     api_keys,

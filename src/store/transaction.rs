@@ -24,7 +24,7 @@ pub enum Change {
     },
     /// An organization and with it every key that belongs to it.
     Organization(OrganizationId),
-    /// Resources or permissions.
+    /// Resources, permissions, or what roles bundle.
     Catalogue,
     /// The purpose secrets.
     Secrets,

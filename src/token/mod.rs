@@ -9,6 +9,7 @@ pub mod jwk;
 pub mod jws;
 pub mod key_ring;
 pub mod mint;
+pub mod outside;
 pub mod rotation;
 pub mod signing_key;
 mod strict_json;

@@ -20,12 +20,15 @@ pub(crate) fn filled(shop: &Shop, key: &str, route: &Endpoint) -> String {
         path if path.starts_with("/v1/keys") => key,
         path if path.starts_with("/v1/organizations") => &shop.organization,
         path if path.starts_with("/v1/resources") => &shop.payment,
+        path if path.starts_with("/v1/users") => "usr_aaaaaaaaaaaaaaaaaaaaaaaaaa",
+        path if path.starts_with("/v1/roles") => "rol_aaaaaaaaaaaaaaaaaaaaaaaaaa",
         _ => "",
     };
     route
         .path
         .replace("{id}", id)
         .replace("{permission_id}", "per_aaaaaaaaaaaaaaaaaaaaaaaaaa")
+        .replace("{user_id}", "usr_aaaaaaaaaaaaaaaaaaaaaaaaaa")
         .replace("{kid}", "nonsense")
 }
 
@@ -35,7 +38,7 @@ fn allowed<'a>(shop: &'a Shop, route: &Endpoint, path: &str, key: &str) -> Reque
     match route.access {
         Access::Public => request,
         Access::Key => request.by(&Key(key)),
-        Access::Management(_) => request.operator(),
+        Access::Management(_) | Access::AnyCaller => request.operator(),
     }
 }
 

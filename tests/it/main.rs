@@ -26,5 +26,6 @@ mod resources;
 mod signing_keys;
 mod store;
 mod support;
+mod tenancy;
 mod token;
 mod verify_tokens;

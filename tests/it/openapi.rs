@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::test_app::{Shop, TestApp};
 
 /// The paths of the contract that are built, with their methods.
-const CONTRACT: [(&str, &[&str]); 23] = [
+const CONTRACT: [(&str, &[&str]); 31] = [
     ("/.well-known/jwks.json", &["get"]),
     ("/docs", &["get"]),
     ("/livez", &["get"]),
@@ -29,6 +29,17 @@ const CONTRACT: [(&str, &[&str]); 23] = [
     ("/v1/keys/{id}/usage", &["get"]),
     ("/v1/organizations", &["get", "post"]),
     ("/v1/organizations/{id}", &["delete", "get", "patch"]),
+    ("/v1/me", &["get"]),
+    ("/v1/organizations/{id}/members", &["get"]),
+    (
+        "/v1/organizations/{id}/members/{user_id}",
+        &["delete", "get", "put"],
+    ),
+    ("/v1/organizations/{id}/permissions", &["put"]),
+    ("/v1/roles", &["get", "post"]),
+    ("/v1/roles/{id}", &["delete", "get", "patch"]),
+    ("/v1/users", &["get", "post"]),
+    ("/v1/users/{id}", &["delete", "get", "patch"]),
     ("/v1/resources", &["get", "post"]),
     ("/v1/resources/{id}", &["delete", "get", "patch"]),
     ("/v1/resources/{id}/permissions", &["get", "post"]),
@@ -79,6 +90,7 @@ async fn the_document_says_which_credential_each_route_wants() {
         let expected = match row.access {
             Access::Public => Value::Null,
             Access::Key => json!([{"api_key": []}]),
+            Access::AnyCaller => json!([{"management": []}]),
             Access::Management(scope) => json!([{"management": [scope]}]),
         };
         assert_eq!(*security, expected, "{method} {}", row.path);

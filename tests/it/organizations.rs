@@ -19,6 +19,7 @@ async fn an_organization_is_made_shown_changed_and_removed() {
     assert_eq!(made.header("location"), Some(path.as_str()));
     let expected = json!({
         "id": "org_…", "name": "Acme", "slug": "acme", "metadata": {"team": "cart"}, "disabled": false,
+        "permissions": null, "max_keys": null, "owner_gone": "pause",
         "created_at": START, "updated_at": START,
     });
     assert_eq!(made.redacted(), expected);
@@ -32,6 +33,7 @@ async fn an_organization_is_made_shown_changed_and_removed() {
     let changed = changed.expect(200);
     let expected = json!({
         "id": "org_…", "name": "Acme & Sons", "slug": null, "metadata": {"team": "cart"}, "disabled": true,
+        "permissions": null, "max_keys": null, "owner_gone": "pause",
         "created_at": START, "updated_at": app.time_in(0),
     });
     assert_eq!(changed.redacted(), expected);

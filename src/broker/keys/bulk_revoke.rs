@@ -5,13 +5,27 @@
 
 use serde_json::json;
 
-use crate::broker::{Broker, Caller, Error, audit};
+use crate::broker::{Broker, Caller, Error, OwnerName, audit};
 use crate::domain::audit::{AuditEvent, Origin};
-use crate::domain::id::{AuditEventId, OperationId};
+use crate::domain::id::{AuditEventId, OperationId, OrganizationId};
 use crate::domain::lifecycle::CredentialState;
+use crate::domain::provider_name::ProviderName;
 use crate::store::bulk_revocation::{self, RevokedKey, Selection};
 use crate::store::idp_operations::{self, Operation, OperationKind};
 use crate::store::{self, Change};
+
+/// Which keys; all that is named must fit.
+#[derive(Clone, Debug, Default)]
+pub struct ManyKeys {
+    /// Keys of this organization.
+    pub organization: Option<OrganizationId>,
+    /// Keys of this person.
+    pub owner: Option<OwnerName>,
+    /// Keys whose users this provider holds.
+    pub provider: Option<ProviderName>,
+    /// Keys created before this moment.
+    pub created_before: Option<jiff::Timestamp>,
+}
 
 impl Broker {
     /// Revokes every key that fits, and tells how many; with `dry_run` only tells. A caller who is bound to an organization reaches its
@@ -21,26 +35,39 @@ impl Broker {
     /// No filter at all, an organization that is not the caller's, or a database that does not answer.
     pub async fn revoke_keys(
         &self,
-        selection: Selection,
+        wanted: ManyKeys,
         dry_run: bool,
         caller: &Caller,
         origin: Origin,
     ) -> Result<u64, Error> {
-        let named = selection.organization.is_some()
-            || selection.provider.is_some()
-            || selection.created_before.is_some();
+        let named = wanted.organization.is_some()
+            || wanted.owner.is_some()
+            || wanted.provider.is_some()
+            || wanted.created_before.is_some();
         if !named {
             return Err(Error::invalid(
                 "organization_id",
                 "name it, or another filter: this does not stop every key there is",
             ));
         }
-        let organization = caller
-            .within(selection.organization)
-            .ok_or(Error::NotFound)?;
+        if let Some(organization) = &wanted.organization {
+            caller.sees(organization)?;
+        }
+        let owner = match &wanted.owner {
+            None => None,
+            Some(OwnerName::Id(id)) => Some(*id),
+            Some(OwnerName::Subject(subject)) => match self.user_by_subject(subject).await? {
+                Some(user) => Some(user.id),
+                None => return Ok(0),
+            },
+        };
+        let reach = caller.keys_in_reach(wanted.organization);
         let selection = Selection {
-            organization,
-            ..selection
+            organizations: reach.all,
+            own: reach.own,
+            owner,
+            provider: wanted.provider.clone(),
+            created_before: wanted.created_before,
         };
         if dry_run {
             let counted = self
@@ -49,7 +76,10 @@ impl Broker {
                 .await?;
             return Ok(u64::try_from(counted).unwrap_or(0));
         }
-        let revoked = self.write_bulk_revocation(selection, origin).await?;
+        let organization = wanted.organization.or(caller.organization_id);
+        let revoked = self
+            .write_bulk_revocation(selection, organization, origin)
+            .await?;
         self.metrics.keys_revoked(revoked);
         self.work.notify_one();
         Ok(revoked)
@@ -58,19 +88,18 @@ impl Broker {
     async fn write_bulk_revocation(
         &self,
         selection: Selection,
+        organization: Option<OrganizationId>,
         origin: Origin,
     ) -> Result<u64, store::Error> {
         let (now, random) = (self.now(), std::sync::Arc::clone(&self.random));
-        let subject = selection
-            .organization
-            .map_or_else(|| "keys".to_owned(), |id| id.to_string());
+        let subject = organization.map_or_else(|| "keys".to_owned(), |id| id.to_string());
         let summary = self.event(
             &origin,
             "keys.revoked",
             &subject,
-            selection.organization,
+            organization,
             json!({
-                "organization_id": selection.organization,
+                "organization_id": organization, "owner": selection.owner,
                 "identity_provider": selection.provider.as_ref().map(|name| name.as_str()),
                 "created_before": selection.created_before,
             }),

@@ -4,15 +4,16 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::{ShownKey, names, show};
-use crate::broker::{Broker, Caller, Conflict, Error, audit};
+use crate::broker::{Broker, Caller, Conflict, Error, OwnerName, audit};
 use crate::domain::api_key::ApiKey;
 use crate::domain::audit::Origin;
 use crate::domain::id::KeyId;
 use crate::domain::limits::{AllowedCidrs, RateLimit};
 use crate::domain::metadata::Metadata;
 use crate::domain::resource::ResourceIdentifier;
+use crate::domain::user::User;
 use crate::store::api_keys::{self, StoredKey};
-use crate::store::{self, Change, credentials};
+use crate::store::{Change, credentials};
 
 /// What is to change; `None` leaves it, `Some(None)` clears it.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +32,8 @@ pub struct KeyChange {
     pub expires_at: Option<Option<Timestamp>>,
     /// The resource meant when none is named.
     pub default_resource: Option<Option<ResourceIdentifier>>,
+    /// Whose it is.
+    pub owner: Option<Option<OwnerName>>,
 }
 
 impl KeyChange {
@@ -40,6 +43,7 @@ impl KeyChange {
             || self.allowed_cidrs.is_some()
             || self.rate_limit.is_some()
             || self.expires_at.is_some()
+            || self.owner.is_some()
     }
 
     /// Names of what is to change, for the audit row.
@@ -52,6 +56,7 @@ impl KeyChange {
             ("rate_limit", self.rate_limit.is_some()),
             ("expires_at", self.expires_at.is_some()),
             ("default_resource", self.default_resource.is_some()),
+            ("owner", self.owner.is_some()),
         ]
         .into_iter()
         .filter_map(|(name, changes)| changes.then_some(name))
@@ -73,7 +78,7 @@ impl Broker {
         expected: impl Fn(i64) -> bool,
     ) -> Result<ShownKey, Error> {
         let stored = self.stored_key(id).await?;
-        caller.sees(&stored.key.organization_id)?;
+        caller.sees_key(&stored.key)?;
         if stored.key.lifecycle.revoked_at.is_some() {
             return Err(Conflict::KeyRevoked.into());
         }
@@ -85,11 +90,19 @@ impl Broker {
         let fields = change.fields();
         let loosens = change.may_loosen();
         let before = stored.key.clone();
-        let after = self.changed(before.clone(), change, &catalogue, now)?;
-        if loosens && is_looser(&before, &after) {
-            self.check_grant(caller, &after, &catalogue).await?;
-        }
-        let details = json!({"changed": fields, "disabled": after.lifecycle.disabled_at.is_some()});
+        let owner = match change.owner.clone() {
+            None => stored.owner.clone(),
+            Some(named) => self.changed_owner(&before, named, caller, &origin).await?,
+        };
+        let after = ApiKey {
+            owner: owner.as_ref().map(|owner| owner.id),
+            ..self.changed(before.clone(), change, &catalogue, now)?
+        };
+        let grantor = (loosens && is_looser(&before, &after))
+            .then(|| caller.grantor("keys:write", &catalogue, now));
+        let details = json!({
+            "changed": fields, "disabled": after.lifecycle.disabled_at.is_some(), "owner": after.owner,
+        });
         let event = self.event(
             &origin,
             "key.updated",
@@ -99,6 +112,9 @@ impl Broker {
         );
         let written = after.clone();
         let updated = self.store.write(move |tx| {
+            if let Some(grantor) = grantor {
+                grantor.check_key(tx, &written)?;
+            }
             if !api_keys::update(tx, &written, now)? {
                 return Ok(false);
             }
@@ -108,16 +124,45 @@ impl Broker {
                 user_names: names(&generations),
             });
             audit::append(tx, &event)?;
-            Ok::<_, store::Error>(true)
+            Ok::<_, Error>(true)
         });
-        if !updated.await? {
+        let updated = updated.await.map_err(|error| match error {
+            Error::Store(error) => super::gone(error, "owner"),
+            error => error,
+        });
+        if !updated? {
             return Err(super::outrun(expected));
         }
         let key = ApiKey {
             epoch: after.epoch + 1,
             ..after
         };
-        Ok(show(StoredKey { key, ..stored }, &catalogue, now))
+        let stored = StoredKey {
+            key,
+            owner,
+            ..stored
+        };
+        Ok(show(stored, &catalogue, now))
+    }
+
+    /// Whose a key is to be from now on.
+    async fn changed_owner(
+        &self,
+        key: &ApiKey,
+        named: Option<OwnerName>,
+        caller: &Caller,
+        origin: &Origin,
+    ) -> Result<Option<User>, Error> {
+        let organization = key.organization_id;
+        let owner = match named {
+            None => None,
+            Some(name) => Some(self.owner(name, organization, caller, origin).await?),
+        };
+        let changes = owner.as_ref().map(|owner| owner.id) != key.owner;
+        if changes && caller.is_plain_member(&organization) {
+            return Err(Error::Forbidden("a member owns the keys that he makes"));
+        }
+        Ok(owner)
     }
 
     fn changed(
@@ -186,7 +231,9 @@ fn is_looser(before: &ApiKey, after: &ApiKey) -> bool {
             .iter()
             .all(|network| before.iter().any(|allowed| allowed.contains(network))),
     };
-    enabled || longer || faster || wider
+    // What the owner may not do, his keys do not give.
+    let freed = before.owner.is_some() && before.owner != after.owner;
+    enabled || longer || faster || wider || freed
 }
 
 #[cfg(test)]
@@ -200,6 +247,7 @@ mod tests {
         ApiKey {
             id: KeyId::generate(&SystemRandom),
             organization_id: OrganizationId::generate(&SystemRandom),
+            owner: None,
             name: "k".to_owned(),
             provider: "builtin".parse().unwrap(),
             metadata: Metadata::default(),

@@ -5,8 +5,9 @@ use serde_json::json;
 
 use super::generation::Draft;
 use super::{IssuedKey, ShownKey, gone, in_words, show};
+use crate::broker::grantor::Grantor;
 use crate::broker::idempotency::Keep;
-use crate::broker::{Broker, Caller, Error, audit};
+use crate::broker::{Broker, Caller, Conflict, Error, OwnerName, audit};
 use crate::domain::api_key::ApiKey;
 use crate::domain::audit::Origin;
 use crate::domain::credential::Credential;
@@ -14,11 +15,13 @@ use crate::domain::id::{KeyId, OrganizationId};
 use crate::domain::lifecycle::{CredentialState, KeyLifecycle};
 use crate::domain::limits::{AllowedCidrs, RateLimit};
 use crate::domain::metadata::Metadata;
+use crate::domain::organization::Organization;
 use crate::domain::permission::Permissions;
 use crate::domain::provider_name::ProviderName;
 use crate::domain::resource::ResourceIdentifier;
+use crate::domain::user::User;
 use crate::store::api_keys::{self, StoredKey};
-use crate::store::{credentials, idp_operations, organizations};
+use crate::store::{Transaction, credentials, idp_operations, organizations};
 
 /// A key to be issued.
 #[derive(Clone, Debug)]
@@ -27,6 +30,8 @@ pub struct NewKey {
     pub name: String,
     /// Its tenant.
     pub organization: OrganizationId,
+    /// Whose it is; of a member's and of a key's making, his and its owner's, if none is named.
+    pub owner: Option<OwnerName>,
     /// What it may do.
     pub permissions: Permissions,
     /// The resource meant when none is named; one of those above.
@@ -43,6 +48,30 @@ pub struct NewKey {
     pub provider: Option<ProviderName>,
 }
 
+/// A key that is about to be made.
+struct Plan {
+    key: ApiKey,
+    owner: Option<User>,
+    permissions: Permissions,
+    grantor: Grantor,
+}
+
+/// Whether an organization may have one more key.
+fn check_room(tx: &mut Transaction<'_>, id: &OrganizationId) -> Result<(), Error> {
+    let most = |found: Option<Organization>| found.and_then(|found| found.max_keys);
+    if most(organizations::find(tx, id)?).is_none() {
+        return Ok(());
+    }
+    // Two at once count one after the other.
+    organizations::lock(tx, id)?;
+    match most(organizations::find(tx, id)?) {
+        Some(most) if organizations::keys(tx, id)? >= most => {
+            Err(Conflict::TooManyKeys(most).into())
+        }
+        _ => Ok(()),
+    }
+}
+
 impl Broker {
     /// Issues a key. When this returns it works, and survives a crash.
     ///
@@ -56,10 +85,10 @@ impl Broker {
         origin: Origin,
         keep: Option<Keep<'_, IssuedKey>>,
     ) -> Result<IssuedKey, Error> {
-        let (key, permissions) = self.plan(new, caller).await?;
-        let draft = self.draft(&key)?;
-        self.intend(&key, &draft, &origin).await?;
-        match self.finish(key, draft, permissions, (origin, keep)).await {
+        let plan = self.plan(new, caller, &origin).await?;
+        let draft = self.draft(&plan.key)?;
+        self.intend(&plan, &draft, &origin).await?;
+        match self.finish(plan, draft, (origin, keep)).await {
             Ok(issued) => {
                 self.metrics.key_created();
                 Ok(issued)
@@ -72,7 +101,7 @@ impl Broker {
     }
 
     /// Checks all that can be checked before anything is written.
-    async fn plan(&self, new: NewKey, caller: &Caller) -> Result<(ApiKey, Permissions), Error> {
+    async fn plan(&self, new: NewKey, caller: &Caller, origin: &Origin) -> Result<Plan, Error> {
         let now = self.now();
         if new.expires_at.is_some_and(|end| end <= now) {
             return Err(Error::invalid("expires_at", "must be in the future"));
@@ -107,9 +136,13 @@ impl Broker {
                 )
             })
         });
+        let owner = self
+            .owner_of_new(new.owner, new.organization, caller, origin)
+            .await?;
         let key = ApiKey {
             id: KeyId::generate(&*self.random),
             organization_id: new.organization,
+            owner: owner.as_ref().map(|owner| owner.id),
             name: new.name,
             provider,
             metadata: new.metadata,
@@ -121,33 +154,73 @@ impl Broker {
             permissions: ids,
             epoch: 1,
         };
-        self.check_grant(caller, &key, &catalogue).await?;
-        Ok((key, new.permissions))
+        Ok(Plan {
+            key,
+            owner,
+            permissions: new.permissions,
+            grantor: caller.grantor("keys:write", &catalogue, now),
+        })
     }
 
-    /// Writes down what is about to be made.
-    async fn intend(&self, key: &ApiKey, draft: &Draft, origin: &Origin) -> Result<(), Error> {
-        let (key, credential, operation) = (
-            key.clone(),
-            draft.credential.clone(),
-            draft.operation.clone(),
-        );
+    /// Whose a new key is: a member owns what he makes, and what a key makes has its owner, if nobody is named.
+    async fn owner_of_new(
+        &self,
+        named: Option<OwnerName>,
+        organization: OrganizationId,
+        caller: &Caller,
+        origin: &Origin,
+    ) -> Result<Option<User>, Error> {
+        let named = match named {
+            Some(name) => Some(self.owner(name, organization, caller, origin).await?),
+            None => None,
+        };
+        if let Some(person) = caller.person()
+            && caller.is_plain_member(&organization)
+        {
+            return match named {
+                Some(other) if other.id != person.user.id => {
+                    Err(Error::Forbidden("a member owns the keys that he makes"))
+                }
+                _ => Ok(Some(person.user.clone())),
+            };
+        }
+        match (named, caller.key()) {
+            (None, Some(record)) => Ok(self.stored_key(record.key_id()).await?.owner),
+            (named, _) => Ok(named),
+        }
+    }
+
+    /// Writes down what is about to be made, if the caller may have it made and there is room for one more.
+    async fn intend(&self, plan: &Plan, draft: &Draft, origin: &Origin) -> Result<(), Error> {
+        let (key, grantor) = (plan.key.clone(), plan.grantor.clone());
+        let (credential, operation) = (draft.credential.clone(), draft.operation.clone());
         let (created_by, now) = (origin.actor.clone(), self.now());
         let written = self.store.write(move |tx| {
+            check_room(tx, &key.organization_id)?;
+            grantor.check_key(tx, &key)?;
             api_keys::insert(tx, &key, &created_by)?;
             credentials::insert(tx, &credential)?;
-            idp_operations::insert(tx, &operation, now)
+            idp_operations::insert(tx, &operation, now)?;
+            Ok::<_, Error>(())
         });
-        written.await.map_err(|error| gone(error, "permissions"))
+        written.await.map_err(|error| match error {
+            Error::Store(error) => gone(error, "permissions"),
+            error => error,
+        })
     }
 
     async fn finish(
         &self,
-        key: ApiKey,
+        plan: Plan,
         draft: Draft,
-        permissions: Permissions,
         (origin, keep): (Origin, Option<Keep<'_, IssuedKey>>),
     ) -> Result<IssuedKey, (Error, Draft)> {
+        let Plan {
+            key,
+            owner,
+            permissions,
+            grantor,
+        } = plan;
         let (subject, rights) = match self.make_user(&key, &draft, &permissions).await {
             Ok(made) => made,
             Err(error) => return Err((error, draft)),
@@ -185,6 +258,7 @@ impl Broker {
             active: Some(active),
             retiring_until: None,
             last_used_at: None,
+            owner,
         };
         let catalogue = match self.catalogue().await {
             Ok(catalogue) => catalogue,
@@ -212,6 +286,8 @@ impl Broker {
         };
         let (id, operation_id) = (credential.id, operation.id);
         let activated = self.store.write(move |tx| {
+            // Asked again: what the caller holds may have been narrowed while the user was made.
+            grantor.check_key(tx, &before)?;
             api_keys::lock(tx, &before.id)?;
             if !credentials::activate(tx, &id, &subject, &rights)? {
                 return Ok(false);

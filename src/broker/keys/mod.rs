@@ -17,14 +17,16 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+pub use self::bulk_revoke::ManyKeys;
 pub use self::change::KeyChange;
 pub use self::create::NewKey;
 pub use self::explain::{Check, Explanation};
+pub(super) use self::permissions::narrow;
 pub use self::revoke::Leaked;
 pub use self::rotate::Rotation;
 use super::authentication::Refusal;
 use super::catalogue::Catalogue;
-use super::{Broker, Caller, Conflict, Error, Record};
+use super::{Broker, Caller, Conflict, Error, OwnerName, Record};
 use crate::domain::id::{KeyId, OrganizationId, PermissionId};
 use crate::domain::lifecycle::KeyStatus;
 use crate::domain::permission::Permissions;
@@ -62,6 +64,8 @@ pub struct IssuedKey {
 pub struct KeyFilter {
     /// Keys of this organization.
     pub organization: Option<OrganizationId>,
+    /// Keys of this person.
+    pub owner: Option<OwnerName>,
     /// Keys of this status now.
     pub status: Option<KeyStatus>,
     /// Keys whose name or id holds this.
@@ -85,7 +89,7 @@ impl Broker {
     /// Not there, or not the caller's.
     pub async fn key(&self, id: KeyId, caller: &Caller) -> Result<ShownKey, Error> {
         let stored = self.stored_key(id).await?;
-        caller.sees(&stored.key.organization_id)?;
+        caller.sees_key(&stored.key)?;
         Ok(show(stored, &*self.catalogue().await?, self.now()))
     }
 
@@ -138,13 +142,21 @@ impl Broker {
         after: Option<Place>,
         limit: usize,
     ) -> Result<Vec<ShownKey>, Error> {
-        let Some(organization) = caller.within(filter.organization) else {
-            return Ok(Vec::new());
+        let owner = match filter.owner {
+            None => None,
+            Some(OwnerName::Id(id)) => Some(id),
+            Some(OwnerName::Subject(subject)) => match self.user_by_subject(&subject).await? {
+                Some(user) => Some(user.id),
+                None => return Ok(Vec::new()),
+            },
         };
+        let reach = caller.keys_in_reach(filter.organization);
         let now = self.now();
         let status = filter.status.map(|status| (status, Some(now)));
         let filter = Filter {
-            organization,
+            organizations: reach.all,
+            own: reach.own,
+            owner,
             status,
             text: filter.text,
         };
@@ -167,7 +179,7 @@ impl Broker {
     }
 
     /// The ids of permissions in words; a pair that does not exist is named with its place in the request.
-    async fn resolve(
+    pub(super) async fn resolve(
         &self,
         permissions: &Permissions,
     ) -> Result<(Vec<PermissionId>, Arc<Catalogue>), Error> {
@@ -217,7 +229,7 @@ pub(super) fn show(stored: StoredKey, catalogue: &Catalogue, now: Timestamp) -> 
 }
 
 /// What an audit row tells of permissions.
-fn in_words(permissions: &Permissions) -> serde_json::Value {
+pub(super) fn in_words(permissions: &Permissions) -> serde_json::Value {
     let map: BTreeMap<&str, _> = permissions
         .iter()
         .map(|(resource, scopes)| (resource.as_str(), scopes))
@@ -226,7 +238,7 @@ fn in_words(permissions: &Permissions) -> serde_json::Value {
 }
 
 /// A store error that says that what the request refers to went meanwhile.
-fn gone(error: store::Error, field: &str) -> Error {
+pub(super) fn gone(error: store::Error, field: &str) -> Error {
     if error.conflicts_with(store::FOREIGN_KEY) {
         Error::invalid(field, "refers to something that does not exist any more")
     } else {

@@ -1,18 +1,21 @@
 //! What a key may do is replaced. A narrowing counts from our commit, whatever the provider says; a widening when the provider has it.
 
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::{ShownKey, in_words, names, show};
+use crate::broker::grantor::Grantor;
 use crate::broker::{Broker, Caller, Conflict, Error, audit};
 use crate::domain::api_key::ApiKey;
 use crate::domain::audit::Origin;
 use crate::domain::credential::{Credential, ProviderRights};
-use crate::domain::id::{KeyId, PermissionId};
+use crate::domain::id::{KeyId, OperationId, PermissionId};
 use crate::domain::permission::Permissions;
+use crate::domain::random::Random;
 use crate::idp;
 use crate::store::api_keys::{self, StoredKey};
 use crate::store::idp_operations::{self, Operation, OperationKind};
-use crate::store::{self, Change, credentials};
+use crate::store::{self, Change, Transaction, credentials, rights};
 
 impl Broker {
     /// Replaces what a key may do. The next exchange on this node carries it.
@@ -29,7 +32,7 @@ impl Broker {
         expected: impl Fn(i64) -> bool,
     ) -> Result<ShownKey, Error> {
         let stored = self.stored_key(id).await?;
-        caller.sees(&stored.key.organization_id)?;
+        caller.sees_key(&stored.key)?;
         if stored.key.lifecycle.revoked_at.is_some() {
             return Err(Conflict::KeyRevoked.into());
         }
@@ -42,9 +45,6 @@ impl Broker {
             permissions: ids,
             ..stored.key.clone()
         };
-        if widens {
-            self.check_grant(caller, &after, &catalogue).await?;
-        }
         // A default resource on which nothing is left is none.
         let still = after.default_resource.filter(|id| {
             catalogue
@@ -62,10 +62,13 @@ impl Broker {
             Some(after.organization_id),
             details,
         );
-        let intents = if widens {
-            self.widen_at_provider(&after, &permissions).await?
-        } else {
-            Vec::new()
+        let grantor = widens.then(|| caller.grantor("keys:write", &catalogue, self.now()));
+        let intents = match &grantor {
+            Some(grantor) => {
+                self.widen_at_provider(&after, &permissions, grantor.clone())
+                    .await?
+            }
+            None => Vec::new(),
         };
         let rights = ProviderRights {
             granted: None,
@@ -77,6 +80,10 @@ impl Broker {
             self.now(),
         );
         let changed = self.store.write(move |tx| {
+            if let Some(grantor) = &grantor {
+                // Asked again: what the caller holds may have been narrowed while the provider was asked.
+                grantor.check_key(tx, &written)?;
+            }
             if !api_keys::update(tx, &written, now)? {
                 return Ok(false);
             }
@@ -88,30 +95,19 @@ impl Broker {
                     idp_operations::finish(tx, intent, now)?;
                 }
             } else {
-                for generation in &generations {
-                    let permit = Operation {
-                        id: crate::domain::id::OperationId::generate(&*random),
-                        provider: written.provider.clone(),
-                        kind: OperationKind::Permit,
-                        key_id: id,
-                        credential_id: generation.id,
-                        user_name: generation.user_name,
-                        attempts: 0,
-                        next_try_at: now,
-                    };
-                    idp_operations::insert(tx, &permit, now)?;
-                }
+                permit(tx, &written, &generations, (&*random, now))?;
             }
             tx.changed(Change::Key {
                 key: id,
                 user_names: names(&generations),
             });
             audit::append(tx, &event)?;
-            Ok::<_, store::Error>(true)
+            Ok::<_, Error>(true)
         });
-        let changed = changed
-            .await
-            .map_err(|error| super::gone(error, "permissions"));
+        let changed = changed.await.map_err(|error| match error {
+            Error::Store(error) => super::gone(error, "permissions"),
+            error => error,
+        });
         self.work.notify_one();
         if !changed? {
             return Err(super::outrun(expected));
@@ -129,7 +125,8 @@ impl Broker {
         &self,
         key: &ApiKey,
         permissions: &Permissions,
-    ) -> Result<Vec<crate::domain::id::OperationId>, Error> {
+        grantor: Grantor,
+    ) -> Result<Vec<OperationId>, Error> {
         let id = key.id;
         let generations: Vec<Credential> = self
             .store
@@ -146,14 +143,15 @@ impl Broker {
         };
         let intents: Vec<Operation> = generations.iter().map(operation).collect();
         let ids = intents.iter().map(|intent| intent.id).collect();
-        let now = self.now();
+        let (now, wanted) = (self.now(), key.clone());
         let overtaken = self.store.write(move |tx| {
+            grantor.check_key(tx, &wanted)?;
             // What an earlier change left to the outbox may reach the provider after what this one says: then ours must follow again.
             let earlier = idp_operations::has_open(tx, &id, OperationKind::Permit)?;
             for intent in &intents {
                 idp_operations::insert(tx, intent, now)?;
             }
-            Ok::<_, store::Error>(earlier)
+            Ok::<_, Error>(earlier)
         });
         let overtaken = overtaken.await?;
         let provider = self.provider(&key.provider)?;
@@ -187,4 +185,50 @@ impl Broker {
             catalogue.policy(&ids).permissions()
         }))
     }
+}
+
+/// Takes from a key, inside a transaction, all that is not in `left`; the caller writes the key itself. The provider follows by the
+/// outbox.
+pub(in crate::broker) fn narrow(
+    tx: &mut Transaction<'_>,
+    key: &mut ApiKey,
+    left: Vec<PermissionId>,
+    at: (&dyn Random, Timestamp),
+) -> Result<(), store::Error> {
+    if left.len() == key.permissions.len() {
+        return Ok(());
+    }
+    key.permissions = left;
+    // A default resource on which nothing is left is none.
+    if let Some(resource) = key.default_resource
+        && !rights::any_at(tx, &key.permissions, &resource)?
+    {
+        key.default_resource = None;
+    }
+    api_keys::set_permissions(tx, &key.id, &key.permissions)?;
+    let generations = credentials::unended(tx, &key.id)?;
+    permit(tx, key, &generations, at)
+}
+
+/// Has the provider told what the record says that the users of a key may do.
+fn permit(
+    tx: &mut Transaction<'_>,
+    key: &ApiKey,
+    generations: &[Credential],
+    (random, now): (&dyn Random, Timestamp),
+) -> Result<(), store::Error> {
+    for generation in generations {
+        let permit = Operation {
+            id: OperationId::generate(random),
+            provider: key.provider.clone(),
+            kind: OperationKind::Permit,
+            key_id: key.id,
+            credential_id: generation.id,
+            user_name: generation.user_name,
+            attempts: 0,
+            next_try_at: now,
+        };
+        idp_operations::insert(tx, &permit, now)?;
+    }
+    Ok(())
 }

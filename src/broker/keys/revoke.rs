@@ -41,14 +41,14 @@ impl Broker {
     ) -> Result<(), Error> {
         match self.stored_key(id).await {
             Ok(stored) => {
-                caller.sees(&stored.key.organization_id)?;
+                caller.sees_key(&stored.key)?;
                 if !expected(stored.key.epoch) {
                     return Err(Error::Stale);
                 }
             }
             // The operator may stop any key, so it is stopped here although nothing can be read; unless he bound it to a version.
             Err(Error::Store(store::Error::Unavailable { .. }))
-                if caller.organization_id.is_none() && expected(i64::MIN) => {}
+                if caller.is_operator() && expected(i64::MIN) => {}
             Err(error) => return Err(error),
         }
         self.stop_key(id, origin, "revoked").await

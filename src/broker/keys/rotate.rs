@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::generation::Draft;
 use super::{IssuedKey, names, show};
+use crate::broker::grantor::Grantor;
 use crate::broker::idempotency::Keep;
 use crate::broker::{Broker, Caller, Conflict, Error, audit};
 use crate::domain::api_key::ApiKey;
@@ -26,6 +27,7 @@ pub struct Rotation {
 /// What the last transaction of a rotation works with.
 struct Switch {
     key: ApiKey,
+    grantor: Grantor,
     old: CredentialId,
     new: Credential,
     subject: String,
@@ -34,6 +36,12 @@ struct Switch {
     creation: Operation,
     event: AuditEvent,
     now: Timestamp,
+}
+
+/// What a rotation begins with: the generation that is to be replaced, and who has it replaced.
+struct Old {
+    credential: Credential,
+    grantor: Grantor,
 }
 
 impl Broker {
@@ -51,15 +59,20 @@ impl Broker {
         keep: Option<Keep<'_, IssuedKey>>,
     ) -> Result<IssuedKey, Error> {
         let stored = self.stored_key(id).await?;
-        caller.sees(&stored.key.organization_id)?;
+        caller.sees_key(&stored.key)?;
         stored.key.lifecycle.rotatable(self.now())?;
         let catalogue = self.catalogue().await?;
-        self.check_grant(caller, &stored.key, &catalogue).await?;
+        let grantor = caller.grantor("keys:write", &catalogue, self.now());
         let old = stored.active.clone().ok_or(Conflict::KeyChanged)?;
         let draft = self.draft(&stored.key)?;
-        self.intend_generation(&draft).await?;
+        self.intend_generation(&stored.key, &draft, grantor.clone())
+            .await?;
+        let old = Old {
+            credential: old,
+            grantor,
+        };
         let switched = self
-            .switch(stored, &old, &draft, (rotation, origin, keep))
+            .switch(stored, old, &draft, (rotation, origin, keep))
             .await;
         match switched {
             Ok(shown) => {
@@ -77,19 +90,29 @@ impl Broker {
         }
     }
 
-    async fn intend_generation(&self, draft: &Draft) -> Result<(), Error> {
+    async fn intend_generation(
+        &self,
+        key: &ApiKey,
+        draft: &Draft,
+        grantor: Grantor,
+    ) -> Result<(), Error> {
+        let key = key.clone();
         let (credential, operation, now) = (
             draft.credential.clone(),
             draft.operation.clone(),
             self.now(),
         );
         let written = self.store.write(move |tx| {
+            grantor.check_key(tx, &key)?;
             credentials::insert(tx, &credential)?;
-            idp_operations::insert(tx, &operation, now)
+            idp_operations::insert(tx, &operation, now)?;
+            Ok::<_, Error>(())
         });
         match written.await {
-            Err(error) if error.conflicts_with(store::FOREIGN_KEY) => Err(Error::NotFound),
-            written => Ok(written?),
+            Err(Error::Store(error)) if error.conflicts_with(store::FOREIGN_KEY) => {
+                Err(Error::NotFound)
+            }
+            written => written,
         }
     }
 }
@@ -99,7 +122,7 @@ impl Broker {
     async fn switch(
         &self,
         stored: StoredKey,
-        old: &Credential,
+        old: Old,
         draft: &Draft,
         (rotation, origin, keep): (Rotation, Origin, Option<Keep<'_, IssuedKey>>),
     ) -> Result<super::ShownKey, Error> {
@@ -116,7 +139,8 @@ impl Broker {
             subject: Some(subject.clone()),
             ..draft.credential.clone()
         };
-        let details = json!({"generation": new.id, "replaced": old.id, "retires_at": grace});
+        let details =
+            json!({"generation": new.id, "replaced": old.credential.id, "retires_at": grace});
         let event = self.event(
             &origin,
             "key.rotated",
@@ -129,12 +153,13 @@ impl Broker {
             epoch: stored.key.epoch + 1,
             ..stored.key.clone()
         };
-        let last_used_at = stored.last_used_at;
+        let (last_used_at, owner) = (stored.last_used_at, stored.owner);
         let after = StoredKey {
             key,
             active: Some(new.clone()),
             retiring_until: grace,
             last_used_at,
+            owner,
         };
         let shown = show(after, &catalogue, now);
         let kept = match keep {
@@ -143,7 +168,8 @@ impl Broker {
         };
         let switch = Switch {
             key: stored.key,
-            old: old.id,
+            old: old.credential.id,
+            grantor: old.grantor,
             new,
             subject,
             rights,
@@ -199,6 +225,8 @@ fn take(
 ) -> Result<bool, Error> {
     let Switch { key, now, .. } = switch;
     let now = *now;
+    // Asked again: what the caller holds may have been narrowed while the user was made.
+    switch.grantor.check_key(tx, key)?;
     api_keys::lock(tx, &key.id)?;
     let generations = credentials::unended(tx, &key.id)?;
     let still = generations

@@ -5,11 +5,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Call;
-use crate::broker::keys::Selection;
+use crate::broker::keys::ManyKeys;
 use crate::domain::id::OrganizationId;
 use crate::domain::provider_name::ProviderName;
 use crate::http::json::Json;
 use crate::http::moment::Moment;
+use crate::http::owner::OwnerField;
 use crate::http::problem::Problem;
 use crate::http::query::NoQuery;
 
@@ -21,6 +22,9 @@ pub struct RevokeKeys {
     /// Keys of this organization.
     #[schema(value_type = Option<String>)]
     organization_id: Option<OrganizationId>,
+    /// Keys of this person: his id, `usr_…`, or his `iss` and `sub`.
+    #[schema(value_type = Option<Object>)]
+    owner: Option<OwnerField>,
     /// Keys whose users this identity provider holds.
     #[schema(value_type = Option<String>)]
     identity_provider: Option<ProviderName>,
@@ -52,14 +56,15 @@ pub async fn revoke_keys(
     _: NoQuery,
     Json(body): Json<RevokeKeys>,
 ) -> Result<web::Json<RevokedKeys>, Problem> {
-    let selection = Selection {
+    let wanted = ManyKeys {
         organization: body.organization_id,
+        owner: body.owner.map(|OwnerField(owner)| owner),
         provider: body.identity_provider,
         created_before: body.created_before.map(|Moment(moment)| moment),
     };
     let count = call
         .broker
-        .revoke_keys(selection, body.dry_run, &call.caller, call.origin())
+        .revoke_keys(wanted, body.dry_run, &call.caller, call.origin())
         .await?;
     Ok(web::Json(RevokedKeys { count }))
 }

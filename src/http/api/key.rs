@@ -22,6 +22,7 @@ use crate::http::key_object::{IssuedKeyObject, KeyObject};
 use crate::http::management::{kept, once, respond};
 use crate::http::moment::Moment;
 use crate::http::object;
+use crate::http::owner::OwnerField;
 use crate::http::patch::Patch;
 use crate::http::path::Id;
 use crate::http::problem::Problem;
@@ -63,6 +64,10 @@ pub struct UpdateKey {
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     default_resource: Patch<ResourceIdentifier>,
+    /// Whose it is: a person's id, `usr_…`, or his `iss` and `sub`; null: nobody's in particular.
+    #[serde(default)]
+    #[schema(value_type = Option<Object>)]
+    owner: Patch<OwnerField>,
 }
 
 /// What a key may do from now on.
@@ -133,6 +138,10 @@ pub async fn update_key(
             .change()
             .map(|end| end.map(|Moment(end)| end)),
         default_resource: body.default_resource.change(),
+        owner: body
+            .owner
+            .change()
+            .map(|owner| owner.map(|OwnerField(owner)| owner)),
     };
     let expected = |version| if_match.allows(version);
     Ok(shown(

@@ -24,6 +24,7 @@ use crate::http::key_object::{IssuedKeyObject, KeyObject};
 use crate::http::management::{kept, once, respond};
 use crate::http::moment::Moment;
 use crate::http::object;
+use crate::http::owner::{OwnerField, OwnerParameter};
 use crate::http::page::{Cursor, Limit, Page};
 use crate::http::problem::Problem;
 use crate::http::query::{NoQuery, Query};
@@ -58,6 +59,10 @@ pub struct CreateKey {
     /// The organization that it belongs to. May be left out by a caller who is bound to one.
     #[schema(value_type = String, required = false)]
     organization_id: Option<OrganizationId>,
+    /// Whose it is: a person's id, `usr_…`, or his `iss` and `sub`. A member owns what he makes; where the owner is a member, the key
+    /// never gives more than he may. Others than the deployment's operator name members alone.
+    #[schema(value_type = Option<Object>, example = json!({"iss": "https://sso.example.com", "sub": "ann"}))]
+    owner: Option<OwnerField>,
     /// What it may do; an empty list: nothing.
     #[serde(deserialize_with = "object::list")]
     permissions: Vec<ScopesAtResource>,
@@ -90,6 +95,9 @@ pub struct ListKeys {
     /// Keys of this organization.
     #[param(value_type = Option<String>)]
     organization_id: Option<OrganizationId>,
+    /// Keys of this person: `usr_…`, or `{"iss":…,"sub":…}`.
+    #[param(value_type = Option<String>)]
+    owner: Option<OwnerParameter>,
     /// `active`, `pending`, `disabled`, `expired` or `revoked`.
     #[param(value_type = Option<String>)]
     status: Option<KeyStatus>,
@@ -131,6 +139,7 @@ pub async fn create_key(
     let new = NewKey {
         name: body.name.into(),
         organization: organization.ok_or_else(|| Problem::missing_field("organization_id"))?,
+        owner: body.owner.map(|OwnerField(owner)| owner),
         permissions: permissions(body.permissions)?,
         default_resource: body.default_resource,
         expires_at: body.expires_at.map(|Moment(end)| end),
@@ -162,6 +171,7 @@ pub async fn list_keys(
 ) -> Result<web::Json<Page<KeyObject>>, Problem> {
     let filter = KeyFilter {
         organization: query.organization_id,
+        owner: query.owner.map(|OwnerParameter(owner)| owner),
         status: query.status,
         text: query.q.map(Into::into),
     };

@@ -9,11 +9,15 @@ pub mod bulk_revoke;
 pub mod explain;
 pub mod key;
 pub mod keys;
+pub mod me;
+pub mod members;
 pub mod organizations;
 pub mod permissions;
 pub mod resources;
+pub mod roles;
 pub mod signing_keys;
 pub mod usage;
+pub mod users;
 
 use std::future::{Ready, ready};
 

@@ -6,17 +6,20 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
+use super::keys::{ScopesAtResource, at_its_place, permissions};
 use super::{Call, created, item};
 use crate::broker::idempotency::KeptAnswer;
-use crate::broker::{NewOrganization, OrganizationChange};
+use crate::broker::{NewOrganization, OrganizationChange, ShownOrganization};
 use crate::domain::id::OrganizationId;
 use crate::domain::metadata::Metadata;
-use crate::domain::organization::{Organization, Slug};
+use crate::domain::organization::{OwnerGone, Slug};
 use crate::domain::text::Name;
 use crate::http::etag::IfMatch;
 use crate::http::idempotency_key::OptionalIdempotencyKey;
 use crate::http::json::{Json, RawJson};
+use crate::http::key_object::{ResourceScopes, in_words};
 use crate::http::management::{once, respond};
+use crate::http::object;
 use crate::http::page::{Cursor, Limit, Page};
 use crate::http::patch::Patch;
 use crate::http::path::Id;
@@ -27,7 +30,8 @@ use crate::http::query::{NoQuery, Query};
 #[derive(Serialize, ToSchema)]
 #[schema(as = Organization, example = json!({
     "id": "org_2qk5c7hnv3xw6yjz4m2tq7rdpa", "name": "Cart team", "slug": "cart", "metadata": {"cost_center": "4711"},
-    "disabled": false, "created_at": "2026-11-22T09:00:00Z", "updated_at": "2026-11-22T09:00:00Z",
+    "disabled": false, "permissions": [{"resource": "https://payment.example.com/api", "scopes": ["write:payment"]}],
+    "max_keys": 100, "owner_gone": "pause", "created_at": "2026-11-22T09:00:00Z", "updated_at": "2026-11-22T09:00:00Z",
 }))]
 pub struct OrganizationBody {
     /// Its id, `org_…`.
@@ -43,15 +47,28 @@ pub struct OrganizationBody {
     metadata: Metadata,
     /// Whether all its keys are paused.
     disabled: bool,
+    /// All that its keys may use, whatever they were given; null: everything, what is added later included.
+    #[schema(required)]
+    permissions: Option<Vec<ResourceScopes>>,
+    /// How many keys it may have that are not revoked; null: as many as it likes.
+    #[schema(required)]
+    max_keys: Option<u32>,
+    /// What becomes of the keys of a member who leaves: `pause`, `hand_over` or `keep`.
+    #[schema(value_type = String)]
+    owner_gone: OwnerGone,
     /// Since when it exists.
     created_at: Timestamp,
     /// When it last changed.
     updated_at: Timestamp,
 }
 
-impl From<Organization> for OrganizationBody {
-    fn from(organization: Organization) -> Self {
+impl From<ShownOrganization> for OrganizationBody {
+    fn from(shown: ShownOrganization) -> Self {
+        let organization = shown.organization;
         Self {
+            permissions: shown.permissions.as_ref().map(in_words),
+            max_keys: organization.max_keys,
+            owner_gone: organization.owner_gone,
             id: organization.id,
             name: organization.name,
             slug: organization.slug,
@@ -77,6 +94,43 @@ pub struct CreateOrganization {
     /// Up to 16 texts of up to 256 bytes; their names are 1 to 40 characters of a–z, 0–9 and _.
     #[schema(value_type = Option<std::collections::BTreeMap<String, String>>)]
     metadata: Option<Metadata>,
+    /// All that its keys may use. Left out or null: what the server's `organizations.default_permissions` says; everything, if that
+    /// says nothing.
+    #[serde(default, deserialize_with = "object::optional_list")]
+    permissions: Option<Vec<ScopesAtResource>>,
+    /// How many keys it may have that are not revoked: 0 to 1000000. Left out: as many as it likes.
+    #[schema(value_type = Option<u32>, maximum = 1_000_000)]
+    max_keys: Option<MaxKeys>,
+    /// What becomes of the keys of a member who leaves: `pause` (they are disabled), `hand_over` (they have no owner any more) or
+    /// `keep`. Left out: `pause`.
+    #[schema(value_type = Option<String>)]
+    owner_gone: Option<OwnerGone>,
+}
+
+/// A number of keys, 0 to 1000000.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(try_from = "u32")]
+struct MaxKeys(u32);
+
+impl TryFrom<u32> for MaxKeys {
+    type Error = &'static str;
+
+    fn try_from(number: u32) -> Result<Self, &'static str> {
+        (number <= 1_000_000)
+            .then_some(Self(number))
+            .ok_or("must be from 0 to 1000000")
+    }
+}
+
+/// What an organization's keys may use from now on.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"permissions": [{"resource": "https://payment.example.com/api", "scopes": ["write:payment"]}]}))]
+pub struct SetOrganizationPermissions {
+    /// All of it, in place of what they may use now; an empty list: nothing; null: everything, what is added later included.
+    #[serde(deserialize_with = "object::optional_list")]
+    #[schema(required)]
+    permissions: Option<Vec<ScopesAtResource>>,
 }
 
 /// What is to change of an organization; what is absent stays.
@@ -100,6 +154,14 @@ pub struct UpdateOrganization {
     #[serde(default)]
     #[schema(value_type = bool, required = false)]
     disabled: Patch<bool>,
+    /// How many keys it may have that are not revoked: 0 to 1000000; null: as many as it likes. Only for the deployment's operator.
+    #[serde(default)]
+    #[schema(value_type = Option<u32>, maximum = 1_000_000)]
+    max_keys: Patch<MaxKeys>,
+    /// What becomes of the keys of a member who leaves: `pause`, `hand_over` or `keep`.
+    #[serde(default)]
+    #[schema(value_type = String, required = false)]
+    owner_gone: Patch<OwnerGone>,
 }
 
 /// Which page.
@@ -136,15 +198,22 @@ pub async fn create_organization(
     body: RawJson<CreateOrganization>,
 ) -> Result<HttpResponse, Problem> {
     let attempt = call.attempt(key, "POST /v1/organizations", &body.bytes);
+    let body = body.value;
+    let named = body.permissions.clone().unwrap_or_default();
     let new = NewOrganization {
-        name: body.value.name.into(),
-        slug: body.value.slug,
-        metadata: body.value.metadata.unwrap_or_default(),
+        name: body.name.into(),
+        slug: body.slug,
+        metadata: body.metadata.unwrap_or_default(),
+        permissions: body.permissions.map(permissions).transpose()?,
+        max_keys: body.max_keys.map(|MaxKeys(most)| most),
+        owner_gone: body.owner_gone.unwrap_or_default(),
     };
     let answer = once(&call.broker, attempt, &shown_at_creation, async |keep| {
-        call.broker
+        let made = call
+            .broker
             .create_organization(new, &call.caller, call.origin(), keep)
-            .await
+            .await;
+        made.map_err(|error| at_its_place(error, &named))
     });
     Ok(respond(answer.await?, false))
 }
@@ -166,8 +235,8 @@ pub async fn list_organizations(
         .organizations(&call.caller, after, query.limit.rows_and_one())
         .await?;
     let page = Page::cut(rows, query.limit, |row| Cursor {
-        created_at: row.created_at,
-        id: row.id.to_string(),
+        created_at: row.organization.created_at,
+        id: row.organization.id.to_string(),
     });
     Ok(web::Json(page.map(OrganizationBody::from)))
 }
@@ -186,7 +255,7 @@ pub async fn show_organization(
     _: NoQuery,
     Id(id): Id<OrganizationId>,
 ) -> Result<HttpResponse, Problem> {
-    let organization = call.broker.organization(id, &call.caller).await?;
+    let organization = call.broker.shown_organization(id, &call.caller).await?;
     Ok(shown(organization))
 }
 
@@ -218,6 +287,11 @@ pub async fn update_organization(
         slug: body.slug.change(),
         metadata: body.metadata.or_default(),
         disabled: body.disabled.unless_null("disabled")?,
+        max_keys: body
+            .max_keys
+            .change()
+            .map(|most| most.map(|MaxKeys(most)| most)),
+        owner_gone: body.owner_gone.unless_null("owner_gone")?,
     };
     let expected = |version| if_match.allows(version);
     let organization = call
@@ -225,6 +299,38 @@ pub async fn update_organization(
         .update_organization(id, change, &call.caller, call.origin(), expected)
         .await?;
     Ok(shown(organization))
+}
+
+/// Replace what an organization may use
+///
+/// It bounds what its keys give, whatever they were given: the next exchange of each follows. Only for the deployment's operator.
+#[utoipa::path(
+    put, path = "/v1/organizations/{id}/permissions", tag = "organizations",
+    params(
+        ("id" = String, Path, description = "The organization's id, `org_…`."),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that is to be changed."),
+    ),
+    request_body = SetOrganizationPermissions,
+    responses((
+        status = 200, description = "The organization as it is now", body = OrganizationBody,
+        headers(("ETag" = String, description = "Its new version.")),
+    )),
+)]
+pub async fn set_organization_permissions(
+    call: Call,
+    _: NoQuery,
+    Id(id): Id<OrganizationId>,
+    if_match: IfMatch,
+    Json(body): Json<SetOrganizationPermissions>,
+) -> Result<HttpResponse, Problem> {
+    let named = body.permissions.clone().unwrap_or_default();
+    let wanted = body.permissions.map(permissions).transpose()?;
+    let expected = |version| if_match.allows(version);
+    let changed = call
+        .broker
+        .set_organization_permissions(id, wanted, &call.caller, call.origin(), expected)
+        .await;
+    Ok(shown(changed.map_err(|error| at_its_place(error, &named))?))
 }
 
 /// Remove an organization
@@ -252,12 +358,13 @@ pub async fn delete_organization(
     Ok(HttpResponse::NoContent().finish())
 }
 
-fn shown(organization: Organization) -> HttpResponse {
-    item(organization.version, &OrganizationBody::from(organization))
+fn shown(shown: ShownOrganization) -> HttpResponse {
+    item(shown.organization.version, &OrganizationBody::from(shown))
 }
 
-fn shown_at_creation(organization: &Organization) -> KeptAnswer {
+fn shown_at_creation(shown: &ShownOrganization) -> KeptAnswer {
+    let organization = &shown.organization;
     let location = format!("/v1/organizations/{}", organization.id);
-    let body = OrganizationBody::from(organization.clone());
+    let body = OrganizationBody::from(shown.clone());
     created(location, organization.version, &body)
 }

@@ -127,7 +127,7 @@ pub async fn create_permission(
 
 /// List a resource's permissions
 ///
-/// Newest first.
+/// Newest first. A caller who is bound to an organization sees those that it may use.
 #[utoipa::path(
     get, path = "/v1/resources/{id}/permissions", tag = "resources",
     params(("id" = String, Path, description = "The resource's id, `res_…`."), ListPermissions),
@@ -141,7 +141,7 @@ pub async fn list_permissions(
     let after = query.cursor.map(Into::into);
     let rows = call
         .broker
-        .permissions(resource, after, query.limit.rows_and_one())
+        .permissions(resource, &call.caller, after, query.limit.rows_and_one())
         .await?;
     let page = Page::cut(rows, query.limit, |row| Cursor {
         created_at: row.created_at,
@@ -167,7 +167,7 @@ pub async fn show_permission(
     _: NoQuery,
     Ids(resource, id): Ids<ResourceId, PermissionId>,
 ) -> Result<HttpResponse, Problem> {
-    let permission = call.broker.permission(resource, id).await?;
+    let permission = call.broker.permission(resource, id, &call.caller).await?;
     Ok(item(VERSION, &PermissionBody::from(permission)))
 }
 
@@ -191,7 +191,7 @@ pub async fn delete_permission(
 ) -> Result<HttpResponse, Problem> {
     if !if_match.allows(VERSION) {
         // What is not there is 404 whatever was expected of it.
-        call.broker.permission(resource, id).await?;
+        call.broker.permission(resource, id, &call.caller).await?;
         return Err(Problem::precondition_failed());
     }
     call.broker

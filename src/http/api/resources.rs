@@ -191,7 +191,7 @@ pub async fn create_resource(
 
 /// List resources
 ///
-/// Newest first, without their permissions.
+/// Newest first, without their permissions. A caller who is bound to an organization sees those that it may use something of.
 #[utoipa::path(
     get, path = "/v1/resources", tag = "resources", params(ListResources),
     responses((status = 200, description = "A page of resources", body = Page<ResourceBody>)),
@@ -203,7 +203,7 @@ pub async fn list_resources(
     let after = query.cursor.map(Into::into);
     let rows = call
         .broker
-        .resources(after, query.limit.rows_and_one())
+        .resources(&call.caller, after, query.limit.rows_and_one())
         .await?;
     let page = Page::cut(rows, query.limit, |row| Cursor {
         created_at: row.created_at,
@@ -230,7 +230,11 @@ pub async fn show_resource(
     _: NoQuery,
     Id(id): Id<ResourceId>,
 ) -> Result<HttpResponse, Problem> {
-    Ok(shown(call.broker.resource_with_permissions(id).await?))
+    let found = call
+        .broker
+        .resource_with_permissions(id, &call.caller)
+        .await?;
+    Ok(shown(found))
 }
 
 /// Change a resource

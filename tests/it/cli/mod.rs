@@ -7,6 +7,7 @@ mod demo;
 mod keys;
 mod offline;
 mod serve;
+mod tenancy;
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -5,6 +5,7 @@
 pub(crate) mod credentials;
 pub(crate) mod database;
 pub(crate) mod fake_provider;
+pub(crate) mod openid_issuer;
 pub(crate) mod process;
 pub(crate) mod redactions;
 pub(crate) mod test_app;

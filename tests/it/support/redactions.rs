@@ -25,12 +25,14 @@ fn redacted_member(name: &str, value: &Value) -> Value {
 }
 
 fn kind(text: &str) -> Option<&'static str> {
-    const IDS: [(&str, &str); 8] = [
+    const IDS: [(&str, &str); 10] = [
         ("key_", "key_…"),
         ("org_", "org_…"),
         ("crd_", "crd_…"),
         ("res_", "res_…"),
         ("per_", "per_…"),
+        ("usr_", "usr_…"),
+        ("rol_", "rol_…"),
         ("aud_", "aud_…"),
         ("k_", "k_…"),
         ("kgy_…", "kgy_…"),

@@ -1,0 +1,12 @@
+DROP INDEX credentials_by_idp_subject;
+DROP INDEX api_keys_by_owner;
+ALTER TABLE api_keys DROP COLUMN owner_id;
+DROP TABLE membership_roles;
+DROP TABLE memberships;
+DROP TABLE role_permissions;
+DROP TABLE roles;
+DROP TABLE users;
+DROP TABLE organization_permissions;
+ALTER TABLE organizations DROP COLUMN owner_gone;
+ALTER TABLE organizations DROP COLUMN max_keys;
+ALTER TABLE organizations DROP COLUMN limited;

@@ -1,0 +1,334 @@
+//! Checking access tokens that somebody else's issuer signed, by its JWK set.
+//!
+//! Stricter than the library and less strict than for our own tokens: an outside header may hold more than ours, but nothing that
+//! changes what the rest means (`crit`, `b64`, `zip`, an encrypted or nested token), and what it says of keys (`jku`, `jwk`, `x5u`,
+//! `x5c`) is ignored (RFC 8725 §3.10). A key is taken for one algorithm of its own kind alone, and only if it is public, meant for
+//! signatures and long enough. Nothing is fetched here, and the time is the caller's.
+
+use jiff::{SignedDuration, Timestamp};
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+use crate::domain::subject::{Subject, SubjectIssuer, SubjectName};
+use crate::token::jws::{JwsError, MAX_LENGTH};
+use crate::token::strict_json::StrictObject;
+
+/// How far the issuer's clock may be ahead of ours.
+const LEEWAY: SignedDuration = SignedDuration::from_secs(30);
+/// The longest `kid` that is looked up, in bytes.
+const MAX_KID: usize = 128;
+/// The most keys of a set that are looked at.
+const MAX_KEYS: usize = 64;
+
+/// What a token must say.
+#[derive(Clone, Debug)]
+pub struct OutsideRules {
+    /// Its `iss`, exactly.
+    pub issuer: SubjectIssuer,
+    /// One of its `aud`.
+    pub audience: String,
+    /// What its `azp` and its `client_id` may be; one of the two must be there.
+    pub clients: Vec<String>,
+}
+
+/// A JWK set (RFC 7517 §5), as far as its keys can be used here.
+#[derive(Default)]
+pub struct OutsideKeys(Vec<OutsideKey>);
+
+struct OutsideKey {
+    kid: Option<String>,
+    algorithms: Vec<Algorithm>,
+    decoding: DecodingKey,
+}
+
+/// Why an outside token is refused. To whoever presented it each of these is the same "invalid token".
+#[derive(Debug, Error)]
+pub enum OutsideError {
+    /// The outside is not that of a token that is taken.
+    #[error("not a token of this kind")]
+    Jws(#[from] JwsError),
+    /// The set has no key of that name for that algorithm: it may be an old set.
+    #[error("no key of that name")]
+    UnknownKey,
+    /// Not a signature of that key.
+    #[error("the signature does not match")]
+    Signature(#[source] jsonwebtoken::errors::Error),
+    /// The claims are not a plain JSON object.
+    #[error("the claims are not a plain JSON object")]
+    ClaimsJson,
+    /// This claim is missing, of a wrong type, or not what it must be.
+    #[error("the claim {0} is missing or wrong")]
+    Claim(&'static str),
+    /// It was good once.
+    #[error("the token has expired")]
+    Expired,
+}
+
+/// The text is not a JWK set.
+#[derive(Debug, Error)]
+#[error("not a JWK set")]
+pub struct NotAJwkSet(#[source] serde_json::Error);
+
+/// The `iss` that a token claims, unverified, so that it can be told whose rules it goes by.
+pub fn unverified_issuer(jwt: &str) -> Option<String> {
+    let [_, claims, _] = parts(jwt).ok()?;
+    match object(claims).ok()?.remove("iss") {
+        Some(Value::String(issuer)) => Some(issuer),
+        _ => None,
+    }
+}
+
+/// Three parts of base64url, at most 8 KiB.
+fn parts(jwt: &str) -> Result<[&str; 3], JwsError> {
+    if jwt.len() > MAX_LENGTH {
+        return Err(JwsError::TooLong);
+    }
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let parts: Vec<&str> = jwt.split('.').collect();
+    let parts: [&str; 3] = parts.try_into().map_err(|_| JwsError::Shape)?;
+    let plain = |part: &&str| !part.is_empty() && part.bytes().all(letter);
+    parts
+        .iter()
+        .all(plain)
+        .then_some(parts)
+        .ok_or(JwsError::Shape)
+}
+
+fn object(part: &str) -> Result<Map<String, Value>, JwsError> {
+    let json = URL_SAFE_NO_PAD
+        .decode(part)
+        .map_err(|_| JwsError::HeaderJson)?;
+    let StrictObject(members) = serde_json::from_slice(&json).map_err(|_| JwsError::HeaderJson)?;
+    Ok(members)
+}
+
+impl OutsideKeys {
+    /// Reads a set. Keys that cannot be used here are left out.
+    ///
+    /// # Errors
+    /// When it is no JWK set.
+    pub fn read(json: &[u8]) -> Result<Self, NotAJwkSet> {
+        #[derive(Deserialize)]
+        struct Set {
+            keys: Vec<Map<String, Value>>,
+        }
+        let set: Set = serde_json::from_slice(json).map_err(NotAJwkSet)?;
+        let keys = set.keys.iter().take(MAX_KEYS).filter_map(OutsideKey::read);
+        Ok(Self(keys.collect()))
+    }
+
+    /// Who an access token names, if it is good now by these rules.
+    ///
+    /// # Errors
+    /// [`OutsideError`].
+    pub fn verify(
+        &self,
+        jwt: &str,
+        rules: &OutsideRules,
+        now: Timestamp,
+    ) -> Result<Subject, OutsideError> {
+        let [header, ..] = parts(jwt)?;
+        let (algorithm, kid) = read_header(object(header)?)?;
+        let mut fitting = self.0.iter().filter(|key| {
+            let named = kid.is_none() || key.kid == kid;
+            named && key.algorithms.contains(&algorithm)
+        });
+        let key = fitting.next().ok_or(OutsideError::UnknownKey)?;
+        if fitting.next().is_some() {
+            // Two of one name, or several and no name: nobody can tell which is meant.
+            return Err(OutsideError::UnknownKey);
+        }
+        let mut validation = Validation::new(algorithm);
+        // The library would ask the machine's clock and take absent claims for good ones: they are judged below.
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        validation.required_spec_claims.clear();
+        let decoded = jsonwebtoken::decode::<StrictObject>(jwt, &key.decoding, &validation);
+        let StrictObject(claims) = decoded
+            .map_err(|error| match error.kind() {
+                ErrorKind::Json(_) | ErrorKind::Utf8(_) => OutsideError::ClaimsJson,
+                _ => OutsideError::Signature(error),
+            })?
+            .claims;
+        judge(&claims, rules, now)
+    }
+}
+
+/// The algorithm and the name of the key, from a header that means what it says.
+fn read_header(
+    mut members: Map<String, Value>,
+) -> Result<(Algorithm, Option<String>), OutsideError> {
+    for changes in ["crit", "b64", "zip", "enc"] {
+        if members.contains_key(changes) {
+            return Err(JwsError::HeaderMember(changes).into());
+        }
+    }
+    let mut text = |name: &'static str| match members.remove(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(JwsError::HeaderMember(name)),
+    };
+    let typ = text("typ")?.map(|typ| typ.to_ascii_lowercase());
+    let typ = typ
+        .as_deref()
+        .map(|typ| typ.trim_start_matches("application/"));
+    if !matches!(typ, None | Some("jwt" | "at+jwt")) {
+        return Err(JwsError::HeaderMember("typ").into());
+    }
+    if text("cty")?.is_some() {
+        return Err(JwsError::HeaderMember("cty").into());
+    }
+    let kid = text("kid")?;
+    if kid.as_ref().is_some_and(|kid| kid.len() > MAX_KID) {
+        return Err(JwsError::HeaderMember("kid").into());
+    }
+    let algorithm = match text("alg")?.as_deref() {
+        Some("RS256") => Algorithm::RS256,
+        Some("PS256") => Algorithm::PS256,
+        Some("ES256") => Algorithm::ES256,
+        Some("EdDSA" | "Ed25519") => Algorithm::EdDSA,
+        _ => return Err(JwsError::HeaderMember("alg").into()),
+    };
+    Ok((algorithm, kid))
+}
+
+fn judge(
+    claims: &Map<String, Value>,
+    rules: &OutsideRules,
+    now: Timestamp,
+) -> Result<Subject, OutsideError> {
+    let text = |name: &'static str| match claims.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.as_str())),
+        Some(_) => Err(OutsideError::Claim(name)),
+    };
+    if text("iss")? != Some(rules.issuer.as_str()) {
+        return Err(OutsideError::Claim("iss"));
+    }
+    let for_us = match claims.get("aud") {
+        Some(Value::String(one)) => *one == rules.audience,
+        Some(Value::Array(several)) => {
+            several.iter().all(Value::is_string)
+                && several
+                    .iter()
+                    .any(|one| one.as_str() == Some(&rules.audience))
+        }
+        _ => false,
+    };
+    if !for_us {
+        return Err(OutsideError::Claim("aud"));
+    }
+    let mut client_is_named = false;
+    for name in ["azp", "client_id"] {
+        let Some(client) = text(name)? else { continue };
+        if !rules.clients.iter().any(|allowed| allowed == client) {
+            return Err(OutsideError::Claim(name));
+        }
+        client_is_named = true;
+    }
+    if !client_is_named {
+        return Err(OutsideError::Claim("azp"));
+    }
+    // An ID token is for the client that asked for it, whatever its audience (OpenID Connect Core §2). A nonce alone says so only where
+    // our audience is a client's name: some issuers put it into access tokens too.
+    let for_a_client = rules.clients.contains(&rules.audience);
+    let marked = ["at_hash", "c_hash"]
+        .iter()
+        .any(|name| claims.contains_key(*name))
+        || (for_a_client && claims.contains_key("nonce"));
+    if marked || text("typ")? == Some("ID") {
+        return Err(OutsideError::Claim("typ"));
+    }
+    judge_times(claims, now)?;
+    let sub = text("sub")?.ok_or(OutsideError::Claim("sub"))?;
+    Ok(Subject {
+        iss: rules.issuer.clone(),
+        sub: SubjectName::try_from(sub.to_owned()).map_err(|_| OutsideError::Claim("sub"))?,
+    })
+}
+
+fn judge_times(claims: &Map<String, Value>, now: Timestamp) -> Result<(), OutsideError> {
+    let moment = |name: &'static str| match claims.get(name) {
+        None => Ok(None),
+        Some(value) => value
+            .as_f64()
+            .filter(|seconds| seconds.is_finite() && seconds.abs() < 1e11)
+            .map(Some)
+            .ok_or(OutsideError::Claim(name)),
+    };
+    let now = now.as_microsecond() as f64 / 1e6;
+    let ahead = LEEWAY.as_secs_f64();
+    for name in ["iat", "nbf"] {
+        if moment(name)?.is_some_and(|at| at > now + ahead) {
+            return Err(OutsideError::Claim(name));
+        }
+    }
+    if moment("exp")?.ok_or(OutsideError::Claim("exp"))? <= now {
+        return Err(OutsideError::Expired);
+    }
+    Ok(())
+}
+
+impl OutsideKey {
+    /// A key of a set, if it can be used here.
+    fn read(members: &Map<String, Value>) -> Option<Self> {
+        let text = |name: &str| members.get(name).and_then(Value::as_str);
+        let private = members.contains_key("d") || members.contains_key("k");
+        let signs = text("use").is_none_or(|what| what == "sig");
+        let verifies = members.get("key_ops").is_none_or(|operations| {
+            let operations = operations.as_array();
+            operations.is_some_and(|all| all.iter().any(|one| one == "verify"))
+        });
+        if private || !signs || !verifies {
+            return None;
+        }
+        let (possible, decoding) = match (text("kty")?, text("crv")) {
+            ("RSA", None) => {
+                let (n, e) = (text("n")?, text("e")?);
+                let bytes = URL_SAFE_NO_PAD.decode(n).ok()?;
+                let exponent = URL_SAFE_NO_PAD.decode(e).ok()?;
+                if bytes.len() < 256 || exponent != [1, 0, 1] {
+                    return None;
+                }
+                let key = DecodingKey::from_rsa_components(n, e).ok()?;
+                (vec![Algorithm::RS256, Algorithm::PS256], key)
+            }
+            ("EC", Some("P-256")) => {
+                let key = DecodingKey::from_ec_components(text("x")?, text("y")?).ok()?;
+                (vec![Algorithm::ES256], key)
+            }
+            ("OKP", Some("Ed25519")) => {
+                let key = DecodingKey::from_ed_components(text("x")?).ok()?;
+                (vec![Algorithm::EdDSA], key)
+            }
+            _ => return None,
+        };
+        // One key, one algorithm, where it says so.
+        let algorithms: Vec<Algorithm> = match members.get("alg") {
+            None => possible,
+            Some(Value::String(alg)) => possible
+                .into_iter()
+                .filter(|known| {
+                    format!("{known:?}") == *alg || (alg == "Ed25519" && *known == Algorithm::EdDSA)
+                })
+                .collect(),
+            Some(_) => return None,
+        };
+        let kid = match members.get("kid") {
+            None => None,
+            Some(Value::String(kid)) => Some(kid.clone()),
+            Some(_) => return None,
+        };
+        (!algorithms.is_empty()).then_some(Self {
+            kid,
+            algorithms,
+            decoding,
+        })
+    }
+}

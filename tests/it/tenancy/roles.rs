@@ -1,0 +1,149 @@
+//! `/v1/roles`
+
+use serde_json::{Value, json};
+
+use super::{put_member, role, scope, shop_with_member};
+use crate::support::test_app::{PAYMENT, START, Shop};
+
+#[tokio::test]
+async fn a_role_is_made_shown_changed_and_removed() {
+    let shop = Shop::new().await;
+    let app = &shop.app;
+    let body = json!({
+        "name": "checkout", "description": "Takes payments", "kind": "machine_to_machine",
+        "permissions": [{"resource": PAYMENT, "scopes": ["write:payment"]}],
+    });
+    let made = app
+        .post("/v1/roles")
+        .operator()
+        .json(body)
+        .send()
+        .await
+        .expect(201);
+    let path = format!("/v1/roles/{}", made.text("id"));
+    assert_eq!(made.header("location"), Some(path.as_str()));
+    let expected = json!({
+        "id": "rol_…", "name": "checkout", "description": "Takes payments", "kind": "machine_to_machine",
+        "permissions": [{"resource": PAYMENT, "scopes": ["write:payment"]}], "created_at": START, "updated_at": START,
+    });
+    assert_eq!(made.redacted(), expected);
+    let shown = app.get(&path).operator().send().await.expect(200);
+    assert_eq!(
+        (shown.json(), shown.header("etag")),
+        (made.json(), made.header("etag"))
+    );
+    let body = json!({"description": null, "permissions": []});
+    let changed = app
+        .patch(&path)
+        .operator()
+        .json(body)
+        .send()
+        .await
+        .expect(200);
+    assert_eq!(
+        (&changed["description"], &changed["permissions"]),
+        (&Value::Null, &json!([]))
+    );
+    let stale = app
+        .patch(&path)
+        .operator()
+        .if_match(made.header("etag").unwrap());
+    stale
+        .json(json!({"name": "x"}))
+        .send()
+        .await
+        .problem("precondition_failed");
+    let list = app
+        .get("/v1/roles?kind=user")
+        .operator()
+        .send()
+        .await
+        .expect(200);
+    assert_eq!(list["items"], json!([]));
+    let list = app
+        .get("/v1/roles?kind=machine_to_machine")
+        .operator()
+        .send()
+        .await;
+    assert_eq!(list["items"][0]["id"], made["id"]);
+    app.delete(&path).operator().send().await.expect(204);
+    app.get(&path).operator().send().await.problem("not_found");
+}
+
+#[tokio::test]
+async fn wrong_roles_are_told_with_their_field() {
+    let shop = Shop::new().await;
+    role(&shop.app, "clerk", &[]).await;
+    let create = async |body: Value| {
+        let request = shop.app.post("/v1/roles").operator().json(body);
+        request.send().await
+    };
+    for (body, field) in [
+        (json!({"kind": "user", "permissions": []}), "name"),
+        (json!({"name": "x", "permissions": []}), "kind"),
+        (
+            json!({"name": "x", "kind": "robot", "permissions": []}),
+            "kind",
+        ),
+        (json!({"name": "x", "kind": "user"}), "permissions"),
+        (
+            json!({"name": "x", "kind": "user", "permissions": [{"resource": PAYMENT, "scopes": ["a", "b"]}]}),
+            "permissions[0].scopes[0]",
+        ),
+    ] {
+        create(body).await.problem("invalid_parameter").names(field);
+    }
+    let twice = create(json!({"name": "clerk", "kind": "user", "permissions": []})).await;
+    twice.problem("role_name_taken");
+}
+
+#[tokio::test]
+async fn a_role_that_somebody_holds_is_not_removed_and_he_is_named() {
+    let (shop, user, role) = shop_with_member(&["read:payment"]).await;
+    let path = format!("/v1/roles/{role}");
+    let refused = shop
+        .app
+        .delete(&path)
+        .operator()
+        .send()
+        .await
+        .problem("role_in_use");
+    let named = format!("{user} in {}", shop.organization);
+    assert!(
+        refused.text("detail").contains(&named),
+        "{}",
+        refused.transcript()
+    );
+    put_member(&shop.app, (&shop.organization, &user), "member", &[])
+        .await
+        .expect(200);
+    shop.app.delete(&path).operator().send().await.expect(204);
+}
+
+#[tokio::test]
+async fn what_a_role_bundles_counts_at_once_for_the_keys_of_its_holders() {
+    let (shop, user, role) = shop_with_member(&["read:payment", "write:payment"]).await;
+    let key = shop.issue(json!({"owner": user})).await;
+    assert_eq!(
+        scope(&shop.app, &key.key).await.as_deref(),
+        Some("write:payment")
+    );
+    let change = async |scopes: Value| {
+        let path = format!("/v1/roles/{role}");
+        let body = json!({"permissions": [{"resource": PAYMENT, "scopes": scopes}]});
+        shop.app
+            .patch(&path)
+            .operator()
+            .json(body)
+            .send()
+            .await
+            .expect(200);
+    };
+    change(json!(["read:payment"])).await;
+    assert_eq!(scope(&shop.app, &key.key).await, None);
+    change(json!(["write:payment"])).await;
+    assert_eq!(
+        scope(&shop.app, &key.key).await.as_deref(),
+        Some("write:payment")
+    );
+}
