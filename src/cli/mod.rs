@@ -27,6 +27,7 @@ mod organization_name;
 pub mod organizations;
 mod print;
 pub mod resources;
+pub mod secrets;
 pub mod serve;
 pub mod signing_keys;
 mod welcome;
@@ -100,6 +101,8 @@ enum Command {
     #[command(subcommand)]
     SigningKeys(signing_keys::Command),
     #[command(subcommand)]
+    Secrets(secrets::Command),
+    #[command(subcommand)]
     Key(key::Command),
     #[command(subcommand)]
     Admin(admin::Command),
@@ -142,6 +145,7 @@ fn dispatch(command: Option<Command>, globals: &GlobalOptions) -> Result<(), Fai
         Some(Command::Organizations(command)) => organizations::run(&command, globals),
         Some(Command::Resources(command)) => resources::run(&command, globals),
         Some(Command::SigningKeys(command)) => signing_keys::run(&command, globals),
+        Some(Command::Secrets(command)) => secrets::run(&command, globals),
         Some(Command::Key(command)) => key::run(&command, globals),
         Some(Command::Admin(command)) => admin::run(&command, globals),
         Some(Command::Migrate(options)) => migrate::run(&options, globals),

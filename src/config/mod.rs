@@ -18,6 +18,7 @@ mod layers;
 mod limits;
 mod listener;
 mod log;
+mod rotation;
 mod secrets;
 mod server;
 mod shutdown;
@@ -38,6 +39,7 @@ use self::layers::Layers;
 pub use self::limits::Limits;
 pub use self::listener::Listener;
 pub use self::log::{Log, LogFormat};
+pub use self::rotation::Rotation;
 pub use self::secrets::Secrets;
 pub use self::server::Server;
 pub use self::shutdown::Shutdown;
@@ -68,6 +70,8 @@ pub struct Config {
     pub usage: Usage,
     /// `[signing]`: the signing keys and the JWK set.
     pub signing: Signing,
+    /// `[secrets]`: how secrets are replaced.
+    pub rotation: Rotation,
     /// `[log]`: what is logged, and how.
     pub log: Log,
     /// `[shutdown]`: how it stops.
@@ -111,6 +115,7 @@ impl Config {
             limits: layers.take()?,
             usage: layers.take()?,
             signing: layers.take()?,
+            rotation: layers.take()?,
             log: layers.take()?,
             shutdown: layers.take()?,
         })

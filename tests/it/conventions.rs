@@ -27,6 +27,8 @@ pub(crate) fn filled(shop: &Shop, key: &str, route: &Endpoint) -> String {
         .replace("{id}", id)
         .replace("{permission_id}", "per_aaaaaaaaaaaaaaaaaaaaaaaaaa")
         .replace("{kid}", "nonsense")
+        .replace("{purpose}", "cookies")
+        .replace("{generation}", "0")
 }
 
 /// A request by whoever may call the route.

@@ -18,7 +18,7 @@ use crate::domain::permission::Permissions;
 use crate::domain::provider_name::ProviderName;
 use crate::domain::resource::ResourceIdentifier;
 use crate::store::api_keys::{self, StoredKey};
-use crate::store::{credentials, idp_operations, organizations};
+use crate::store::{credentials, idp_operations, organizations, secrets};
 
 /// A key to be issued.
 #[derive(Clone, Debug)]
@@ -133,7 +133,9 @@ impl Broker {
             draft.operation.clone(),
         );
         let (created_by, now) = (origin.actor.clone(), self.now());
+        let since = self.secrets_since();
         let written = self.store.write(move |tx| {
+            secrets::require_usable(tx, &credential, since)?;
             api_keys::insert(tx, &key, &created_by)?;
             credentials::insert(tx, &credential)?;
             idp_operations::insert(tx, &operation, now)

@@ -12,6 +12,7 @@ pub mod keys;
 pub mod organizations;
 pub mod permissions;
 pub mod resources;
+pub mod secrets;
 pub mod signing_keys;
 pub mod usage;
 
