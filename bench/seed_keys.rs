@@ -54,6 +54,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let surroundings = Surroundings {
         clock: Arc::new(SystemClock),
         random: Arc::new(SystemRandom),
+        root_file: None,
         providers: Vec::new(),
         log: Box::new(std::io::sink()),
         log_format: LineFormat::Json,

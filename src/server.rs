@@ -21,7 +21,7 @@ use crate::http::access::ManagementAuthenticator;
 use crate::http::address::TrustedProxies;
 use crate::http::api::{
     audit_events, bulk_revoke, explain, key, keys, me, members, organizations, permissions,
-    resources, roles, signing_keys, usage, users,
+    resources, roles, secrets, signing_keys, usage, users,
 };
 use crate::http::gate::Gate;
 use crate::http::health::{self, Metrics, Readiness, Stopping};
@@ -208,6 +208,36 @@ pub fn routes() -> Vec<Endpoint> {
             "/v1/signing-keys/{kid}",
             Management("signing_keys:read"),
             signing_keys::show_signing_key,
+        ),
+        post(
+            "/v1/signing-keys/{kid}/withdraw",
+            Management("signing_keys:write"),
+            signing_keys::withdraw_signing_key,
+        ),
+        get(
+            "/v1/secrets",
+            Management("signing_keys:read"),
+            secrets::list_secrets,
+        ),
+        post(
+            "/v1/secrets/root/rotate",
+            Management("signing_keys:write"),
+            secrets::rotate_root,
+        ),
+        post(
+            "/v1/secrets/{purpose}/rotate",
+            Management("signing_keys:write"),
+            secrets::rotate_secret,
+        ),
+        post(
+            "/v1/secrets/{purpose}/retire",
+            Management("signing_keys:write"),
+            secrets::retire_secret,
+        ),
+        get(
+            "/v1/secrets/{purpose}/{generation}/keys",
+            Management("signing_keys:read"),
+            secrets::list_keys_on_secret,
         ),
         get(
             "/v1/audit-events",

@@ -1,4 +1,4 @@
-//! The data folder: who holds it, and the root secret that lies in it.
+//! The data folder: who holds it, and whether a root secret may be made in it.
 //!
 //! The folder is 0700, the root secret 0600. A root secret is made only together with an empty SQLite database: a database that was
 //! used and whose root is gone must not get another one. The lock is the system's, so a crash leaves none behind; the address of
@@ -10,18 +10,15 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use thiserror::Error as ThisError;
 
+use super::root_secret;
 use crate::config::{Config, DatabaseUrl};
 use crate::domain::random::Random;
 use crate::domain::sealed::{RootSecret, RootSecretTooShort};
-use crate::domain::secret::SecretBytes;
 
 const LOCK: &str = "server.lock";
-const ROOT_SECRET: &str = "root-secret";
 
 /// The folder, and with it the right to serve from it.
 pub struct DataFolder {
@@ -174,73 +171,18 @@ impl DataFolder {
         config: &Config,
         random: &dyn Random,
     ) -> Result<RootSecret, FolderError> {
-        if let Some(secret) = read_root_secret(config)? {
+        if let Some(secret) = root_secret::read(config)? {
             return Ok(secret);
         }
-        let path = self.path.join(ROOT_SECRET);
+        let path = root_secret::path(&self.path);
         match config.database.url() {
             DatabaseUrl::Postgres(_) => Err(FolderError::RootSecretNotGiven),
             DatabaseUrl::Sqlite(database) if is_used(&database) => {
                 Err(FolderError::RootSecretMissing { path })
             }
-            DatabaseUrl::Sqlite(_) => make_root_secret(&path, random),
+            DatabaseUrl::Sqlite(_) => root_secret::make(&path, random),
         }
     }
-}
-
-/// The root secret that was given or lies in the folder; `None` if there is none yet.
-///
-/// # Errors
-/// When it cannot be read, or is too short.
-pub fn read_root_secret(config: &Config) -> Result<Option<RootSecret>, FolderError> {
-    if let Some(given) = &config.secrets.root_secret {
-        return Ok(Some(RootSecret::new(SecretBytes::new(
-            given.expose().as_bytes().to_vec(),
-        ))?));
-    }
-    let path = config.database.data_dir.join(ROOT_SECRET);
-    match fs::read(&path) {
-        Ok(bytes) => Ok(Some(RootSecret::new(SecretBytes::new(
-            bytes.trim_ascii_end().to_vec(),
-        ))?)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(FolderError::System { path, source }),
-    }
-}
-
-/// Where the root secret of a data folder lies.
-pub fn root_secret_path(data_dir: &Path) -> PathBuf {
-    data_dir.join(ROOT_SECRET)
-}
-
-fn make_root_secret(path: &Path, random: &dyn Random) -> Result<RootSecret, FolderError> {
-    let system = |source| FolderError::System {
-        path: path.to_owned(),
-        source,
-    };
-    let mut bytes = zeroize::Zeroizing::new([0u8; 32]);
-    random.fill(&mut *bytes);
-    let text = zeroize::Zeroizing::new(URL_SAFE_NO_PAD.encode(*bytes));
-    // Whole under its name or not there: a crash in the middle must not leave half a secret that every start stumbles over.
-    let unfinished = path.with_extension("new");
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&unfinished)
-        .map_err(system)?;
-    file.write_all(text.as_bytes())
-        .and_then(|()| file.write_all(b"\n"))
-        .and_then(|()| file.sync_all())
-        .and_then(|()| fs::rename(&unfinished, path))
-        .map_err(system)?;
-    // The name too must survive a power loss, or the database that comes next has no root.
-    let folder = path.parent().unwrap_or(Path::new("."));
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(system)?;
-    Ok(RootSecret::new(SecretBytes::new(text.as_bytes().to_vec()))?)
 }
 
 /// Whether a database file holds anything.

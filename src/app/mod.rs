@@ -6,6 +6,7 @@
 pub mod data_folder;
 mod observer;
 mod readiness;
+pub mod root_secret;
 
 use std::io::Write;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ pub use self::observer::Observer;
 pub use self::readiness::NodeReadiness;
 
 use crate::broker::maintenance::Maintenance;
-use crate::broker::{Broker, Foundations, Settings, StartError};
+use crate::broker::{Broker, Foundations, RootSecretFile, Settings, StartError};
 use crate::config::{Config, DatabaseUrl};
 use crate::domain::clock::Clock;
 use crate::domain::issuer::Issuer;
@@ -48,6 +49,8 @@ pub struct Surroundings {
     pub clock: Arc<dyn Clock>,
     /// Randomness.
     pub random: Arc<dyn Random>,
+    /// The root secret's file, if it is the server's to replace.
+    pub root_file: Option<Arc<dyn RootSecretFile>>,
     /// Identity providers beside the built-in one.
     pub providers: Vec<Arc<dyn IdentityProvider>>,
     /// Where the request log goes.
@@ -120,6 +123,7 @@ impl App {
             clock: around.clock,
             random: around.random,
             root,
+            root_file: around.root_file,
             providers,
             sign_in: sign_in(config, &issuer, &clock)?,
             metrics: Arc::clone(&metrics),
@@ -250,6 +254,10 @@ pub fn settings(config: &Config, issuer: Issuer) -> Result<Settings, AppError> {
             config.limits.revoke_leaked_per_minute,
             "limits.revoke_leaked_per_minute",
         )?,
+        fruitless_lookups_per_minute: positive(
+            config.limits.fruitless_lookups_per_minute,
+            "limits.fruitless_lookups_per_minute",
+        )?,
         remembered_addresses: config.limits.bad_key_addresses as usize,
         operators: config.sign_in.operators.clone(),
         default_permissions: config.organizations.permissions(),
@@ -258,6 +266,7 @@ pub fn settings(config: &Config, issuer: Issuer) -> Result<Settings, AppError> {
         default_algorithm: config.signing.default_algorithm,
         jwks_max_age: Duration::from_secs(config.signing.jwks_max_age_seconds.into()),
         rotate_signing_keys_after: config.signing.rotate_after,
+        announce_secrets: Duration::from_secs(config.rotation.announce_seconds.into()),
         usage_flush: Duration::from_secs(config.usage.flush_seconds.into()),
         usage_days: config.usage.keep_days,
         provider_timeout: PROVIDER_TIMEOUT,

@@ -41,6 +41,9 @@ pub enum Refusal {
     /// From outside the networks that the key allows.
     #[error("the key is not allowed from this address")]
     AddressNotAllowed,
+    /// Too many look-ups from its address found nothing, under a tag secret that others know; seconds to wait.
+    #[error("too many look-ups from this address found nothing")]
+    TooManyLookups(u32),
     /// Beyond the key's own limit.
     #[error("the key's rate limit is used up")]
     RateLimited(RateLimitState),
@@ -59,9 +62,12 @@ pub enum Refusal {
     /// The identity provider did not answer, or refuses what we hold to be right.
     #[error(transparent)]
     Provider(Arc<idp::Error>),
-    /// Nothing signs here: a defect of the set-up.
+    /// Nothing signs here now.
     #[error("no signing key: {0}")]
     NoSigningKey(String),
+    /// A defect of ours.
+    #[error("internal: {0}")]
+    Internal(String),
 }
 
 impl Refusal {
@@ -82,9 +88,12 @@ impl Refusal {
             Self::Stopped(Stopped::Disabled) => Reason::ApiKeyDisabled,
             Self::AddressNotAllowed => Reason::AddressNotAllowed,
             Self::RateLimited(_) => Reason::RateLimited,
+            Self::TooManyLookups(_) => Reason::TooManyBadKeys,
             Self::InvalidTarget { .. } => Reason::InvalidTarget,
             Self::InvalidScope => Reason::InvalidScope,
-            Self::Store(_) | Self::Provider(_) | Self::NoSigningKey(_) => Reason::Unavailable,
+            Self::Store(_) | Self::Provider(_) | Self::NoSigningKey(_) | Self::Internal(_) => {
+                Reason::Unavailable
+            }
         }
     }
 }
@@ -116,12 +125,17 @@ impl Broker {
         }
     }
 
-    /// Whose key it is: both proofs are good. Its state is not judged yet.
+    /// Whose key it is: both proofs are good. Its state is not judged yet. With an address, look-ups under a tag secret that leaked
+    /// are limited for it.
     ///
     /// # Errors
     /// Malformed, forged, unknown, or the database does not answer.
-    pub async fn identify(&self, presented: &[u8]) -> Result<Arc<Record>, Refusal> {
-        self.identify_with(presented, None).await
+    pub async fn identify(
+        &self,
+        presented: &[u8],
+        address: Option<IpAddr>,
+    ) -> Result<Arc<Record>, Refusal> {
+        self.identify_with(presented, None, address).await
     }
 
     /// As [`Self::identify`], where the first proof may have been made already.
@@ -129,31 +143,82 @@ impl Broker {
         &self,
         presented: &[u8],
         proof: Option<TagProof>,
+        address: Option<IpAddr>,
     ) -> Result<Arc<Record>, Refusal> {
         let key = UnverifiedKey::parse(presented, &self.settings.prefixes)
             .map_err(|_| Refusal::Malformed)?;
         if proof.is_none() {
-            return self.identify_unproven(&key).await;
+            self.prove_tag(&key).await?;
         }
         let name = key.user_name();
-        let record = self.recall_or_read(&name).await?;
-        prove(&self.secrets.load(), &key, &name, record)
+        let record = match self.memory.recall(&name) {
+            Some(record) => {
+                self.metrics.cache_hit();
+                record
+            }
+            None => self.look_up(&key, &name, address).await?,
+        };
+        let proven = is_proven(&self.secrets.load(), &key, &name, &record);
+        match proven {
+            Some(true) => Ok(record),
+            Some(false) => Err(Refusal::Unknown),
+            // In a box, as above: a rare way that must not make the future of every exchange larger.
+            None => Box::pin(self.identify_by_newer_digest(&key, &name, record)).await,
+        }
     }
 
-    async fn identify_unproven(&self, key: &UnverifiedKey<'_>) -> Result<Arc<Record>, Refusal> {
-        let secrets = self.secrets.load();
-        match secrets.tags.verify(key) {
-            Ok(()) => {}
-            Err(KeyTagError::Mismatch) => return Err(Refusal::Forged),
-            Err(KeyTagError::UnknownGeneration) => {
-                drop(secrets);
-                return self.identify_by_newer_secrets(key).await;
-            }
+    /// The first proof, where the gate has not made it.
+    async fn prove_tag(&self, key: &UnverifiedKey<'_>) -> Result<(), Refusal> {
+        let verified = self.secrets.load().tags.verify(key);
+        match verified {
+            Ok(()) => Ok(()),
+            Err(KeyTagError::Mismatch) => Err(Refusal::Forged),
+            // Another node may have made it with a secret that is not known here yet.
+            Err(KeyTagError::UnknownGeneration) => Box::pin(self.newer_secrets())
+                .await?
+                .tags
+                .verify(key)
+                .map_err(|_| Refusal::Forged),
         }
-        drop(secrets);
-        let name = key.user_name();
-        let record = self.recall_or_read(&name).await?;
-        prove(&self.secrets.load(), key, &name, record)
+    }
+
+    /// Reads what is not in memory. Whoever knows a tag secret can make up names without end, so under such a one it is limited.
+    async fn look_up(
+        &self,
+        key: &UnverifiedKey<'_>,
+        name: &UserName,
+        address: Option<IpAddr>,
+    ) -> Result<Arc<Record>, Refusal> {
+        let leaked = self.secrets.load().is_leaked(key.tag_generation());
+        let Some(address) = address.filter(|_| leaked) else {
+            return self.read(name).await;
+        };
+        self.fruitless_lookups
+            .check(address)
+            .map_err(Refusal::TooManyLookups)?;
+        let found = self.read(name).await;
+        if matches!(found, Err(Refusal::Unknown)) {
+            self.fruitless_lookups.found_nothing(address);
+        }
+        found
+    }
+
+    /// The digest was made with a secret that is not held here: by another node, or it was dropped since no key that lives needed it.
+    async fn identify_by_newer_digest(
+        &self,
+        key: &UnverifiedKey<'_>,
+        name: &UserName,
+        record: Arc<Record>,
+    ) -> Result<Arc<Record>, Refusal> {
+        let secrets = self.newer_secrets().await?;
+        match is_proven(&secrets, key, name, &record) {
+            Some(true) => Ok(record),
+            Some(false) => Err(Refusal::Unknown),
+            None if record.stopped(self.now()).is_some() => Err(Refusal::Unknown),
+            None => Err(Refusal::Store(store::Error::unavailable(
+                "the digest secret of a key that lives is not on record",
+            ))),
+        }
     }
 
     /// What is known of a generation.
@@ -204,38 +269,6 @@ impl Broker {
             return Err(Refusal::AddressNotAllowed);
         }
         Ok(())
-    }
-
-    /// A key of a generation that is not held here may be one that another node just made: read the secrets again, once a second at most.
-    async fn identify_by_newer_secrets(
-        &self,
-        key: &UnverifiedKey<'_>,
-    ) -> Result<Arc<Record>, Refusal> {
-        use std::sync::atomic::Ordering::SeqCst;
-        let now = self.now().as_second();
-        let last = self.secrets_read_at.load(SeqCst);
-        if now <= last
-            || self
-                .secrets_read_at
-                .compare_exchange(last, now, SeqCst, SeqCst)
-                .is_err()
-        {
-            return Err(Refusal::Forged);
-        }
-        match PurposeSecrets::load(&self.store, &self.root).await {
-            Ok(secrets) => self.secrets.store(Arc::new(secrets)),
-            Err(super::secrets::SecretsError::Store(error)) => return Err(error.into()),
-            Err(error) => {
-                tracing::error!(%error, "the purpose secrets on record cannot be used; going on with those in memory");
-                return Err(Refusal::Forged);
-            }
-        }
-        if self.secrets.load().tags.verify(key).is_err() {
-            return Err(Refusal::Forged);
-        }
-        let name = key.user_name();
-        let record = self.read(&name).await?;
-        prove(&self.secrets.load(), key, &name, record)
     }
 
     /// Reads a generation and remembers it, unless it changed while it was read.
@@ -309,6 +342,10 @@ impl Broker {
         let key = UnverifiedKey::parse(presented, &self.settings.prefixes)
             .map_err(|_| Refusal::Malformed)?;
         let name = key.user_name();
+        let provider_generation = i32::from(record.provider_generation);
+        if self.secrets.load().provider(provider_generation).is_none() {
+            self.newer_secrets().await?;
+        }
         let ticket = self.memory.ticket();
         let rights = self
             .sign_in(&key, record)
@@ -401,20 +438,13 @@ impl Broker {
     }
 }
 
-/// The second proof: the password's digest, in constant time.
-fn prove(
+/// The second proof: the password's digest, in constant time. `None` if the secret that it was made with is not held here.
+fn is_proven(
     secrets: &PurposeSecrets,
     key: &UnverifiedKey<'_>,
     name: &UserName,
-    record: Arc<Record>,
-) -> Result<Arc<Record>, Refusal> {
-    // A digest secret that is not held any more: no key needs it, so this is none.
-    let secret = secrets
-        .digest(i32::from(record.digest_generation))
-        .ok_or(Refusal::Unknown)?;
-    if record.digest_matches(&secret.digest(name, key.password())) {
-        Ok(record)
-    } else {
-        Err(Refusal::Unknown)
-    }
+    record: &Record,
+) -> Option<bool> {
+    let secret = secrets.digest(i32::from(record.digest_generation))?;
+    Some(record.digest_matches(&secret.digest(name, key.password())))
 }

@@ -99,6 +99,20 @@ pub enum Conflict {
     /// Somebody else changed the key at the same moment.
     #[error("the key was changed by another call meanwhile")]
     KeyChanged,
+    /// Something that lives needs the secret; who, and how many.
+    #[error("{0}")]
+    SecretInUse(String),
+    /// The secret is in a state that does not allow it.
+    #[error("{0}")]
+    SecretState(String),
+    /// The root secret was given to the server, which cannot replace it.
+    #[error(
+        "the root secret is given to this server, by KAGIYA_ROOT_SECRET or KAGIYA_ROOT_SECRET_FILE, so only you can replace it: \
+         1. kagiya secrets rotate-root --new-root-secret-file FILE lets the database open with the one in FILE too; \
+         2. give that one to every server in place of the old one, and start each of them again; \
+         3. kagiya secrets rotate-root --finish lets the old one open nothing any more"
+    )]
+    RootSecretGiven,
     /// There is no signing key to rotate to.
     #[error("there is no next signing key for {0} yet")]
     NoNextSigningKey(SigningAlgorithm),

@@ -66,7 +66,7 @@ impl Broker {
             self.count_refusal(&refusal);
             Refused { refusal, holder }
         };
-        let holder = match self.identify_with(presented, proof).await {
+        let holder = match self.identify_with(presented, proof, Some(address)).await {
             Ok(holder) => holder,
             Err(refusal) => return Err(refused(refusal, None)),
         };

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Broker, Conflict, Error};
 use crate::domain::id::CredentialId;
-use crate::domain::sealed::Place;
+use crate::domain::sealed::{OpenError, Place};
 use crate::domain::secret::SecretText;
 use crate::store;
 use crate::store::idempotency::{self, Answer, Begun};
@@ -114,10 +114,19 @@ impl Broker {
         }
         let answer = record.answer.ok_or(Conflict::IdempotencyInProgress)?;
         let sealed = answer.sealed.ok_or(Conflict::IdempotencyAnswerGone)?;
-        let opened =
-            self.secrets
-                .load()
-                .unseal_jointly(attempt.key.expose().as_bytes(), PLACE, &sealed);
+        let second = attempt.key.expose().as_bytes();
+        let opened = match self
+            .secrets
+            .load_full()
+            .unseal_jointly(second, PLACE, &sealed)
+        {
+            // Another node answered with a sealing secret that is not known here yet.
+            Err(OpenError::Generation(_)) => self
+                .newer_secrets()
+                .await?
+                .unseal_jointly(second, PLACE, &sealed),
+            opened => opened,
+        };
         let opened = opened.map_err(|error| Error::Internal(error.to_string()))?;
         serde_json::from_slice(opened.expose())
             .map(Some)

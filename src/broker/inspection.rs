@@ -21,7 +21,7 @@ pub async fn tag_of(
         .read(deployment::find)
         .await?
         .ok_or(StartError::NotStarted)?;
-    if !root.matches(&deployment.root_check) {
+    if !super::start::opens(root, &deployment) {
         return Err(StartError::WrongRootSecret);
     }
     let secrets = PurposeSecrets::load(store, root).await?;

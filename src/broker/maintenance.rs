@@ -1,4 +1,4 @@
-//! What runs beside the requests: the outbox, the signing keys, the counting of use, the forgetting of old answers.
+//! What runs beside the requests: the outbox, the secrets and signing keys, the counting of use, the forgetting of old answers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +13,8 @@ use crate::store::{idempotency, key_usage};
 const OUTBOX: Duration = Duration::from_secs(1);
 /// How often it is looked whether another process changed something.
 const EPOCH: Duration = Duration::from_secs(1);
+/// How often it is looked whether an announced secret's time has come.
+const SECRETS: Duration = Duration::from_secs(1);
 /// How often the signing keys' ages are looked at.
 const SIGNING_KEYS: Duration = Duration::from_secs(60);
 /// How often old answers are forgotten.
@@ -42,6 +44,7 @@ impl Broker {
     pub fn maintain(self: &Arc<Self>) -> Maintenance {
         Maintenance(vec![
             tokio::spawn(Arc::clone(self).keep_outbox()),
+            tokio::spawn(Arc::clone(self).keep_secrets()),
             tokio::spawn(Arc::clone(self).keep_signing_keys()),
             tokio::spawn(Arc::clone(self).keep_usage()),
             tokio::spawn(Arc::clone(self).keep_forgetting()),
@@ -57,6 +60,20 @@ impl Broker {
                 () = self.work.notified() => {}
             }
             while self.tend_outbox().await {}
+        }
+    }
+
+    async fn keep_secrets(self: Arc<Self>) {
+        let mut ticks = every(SECRETS);
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => if let Err(error) = self.tend_secrets().await {
+                    tracing::error!(error = &error as &dyn std::error::Error, "an announced secret could not be taken into use");
+                },
+                () = self.secrets_changed.notified() => if let Err(error) = self.reload_secrets().await {
+                    tracing::error!(error = &error as &dyn std::error::Error, "the secrets could not be read again");
+                },
+            }
         }
     }
 

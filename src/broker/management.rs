@@ -12,7 +12,6 @@ use serde_json::json;
 use thiserror::Error as ThisError;
 
 use super::authentication::Refusal;
-use super::secrets::PurposeSecrets;
 use super::signing_keys::Signing;
 use super::{Broker, Caller, Person, Settings, Standing, StartError, audit};
 use crate::domain::algorithm::SigningAlgorithm;
@@ -264,11 +263,10 @@ impl OperatorToken<'_> {
             .read(deployment::find)
             .await?
             .ok_or(StartError::NotStarted)?;
-        if !root.matches(&deployment.root_check) {
+        if !super::start::opens(root, &deployment) {
             return Err(StartError::WrongRootSecret);
         }
-        let secrets = PurposeSecrets::load(store, root).await?;
-        let signing = Signing::load(store, &secrets, settings).await?;
+        let (_, signing) = Signing::load_with_secrets(store, root, settings).await?;
         let keys = SigningAlgorithm::ALL
             .into_iter()
             .find_map(|algorithm| signing.ring.active(algorithm));

@@ -19,6 +19,7 @@ mod management;
 mod me;
 mod members;
 mod memory;
+mod newer_secrets;
 mod organizations;
 mod outbox;
 mod permissions;
@@ -27,6 +28,8 @@ mod record;
 mod resources;
 mod reuse;
 mod roles;
+mod root_secret;
+mod secret_rotation;
 mod secrets;
 mod signing_keys;
 mod start;
@@ -36,7 +39,7 @@ mod users;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -58,13 +61,16 @@ pub use self::rate::RateLimitState;
 pub use self::record::{Record, Stopped};
 pub use self::resources::{NewResource, ResourceChange};
 pub use self::roles::{NewRole, RoleChange, ShownRole};
+pub use self::root_secret::{RootChange, RootSecretFile};
+pub use self::secret_rotation::{ListedSecret, SecretLeak};
 pub use self::signing_keys::{PublishedSigningKey, Signing};
 pub use self::start::StartError;
 pub use self::users::{NewUser, OwnerName};
 
 use self::catalogue::Catalogue;
 use self::memory::Memory;
-use self::rate::{AddressLimits, KeyLimits};
+use self::newer_secrets::Readings;
+use self::rate::{AddressLimits, FruitlessLookups, KeyLimits};
 use self::reuse::Reuse;
 use self::secrets::PurposeSecrets;
 use self::usage::Usage;
@@ -93,6 +99,8 @@ pub struct Foundations {
     pub random: Arc<dyn Random>,
     /// The root secret.
     pub root: RootSecret,
+    /// Where it is kept, if this server keeps it itself and may replace it.
+    pub root_file: Option<Arc<dyn RootSecretFile>>,
     /// Where machine users live.
     pub providers: Providers,
     /// Where people sign in, if they do.
@@ -118,6 +126,8 @@ pub struct Settings {
     pub bad_keys_per_minute: NonZeroU32,
     /// How many calls to revoke leaked keys an address may make in a minute.
     pub revoke_leaked_per_minute: NonZeroU32,
+    /// How many look-ups of an address may find nothing in a minute, under a tag secret that leaked.
+    pub fruitless_lookups_per_minute: NonZeroU32,
     /// How many addresses are remembered for that.
     pub remembered_addresses: usize,
     /// People who run the deployment.
@@ -132,6 +142,8 @@ pub struct Settings {
     pub jwks_max_age: Duration,
     /// The age at which a signing key is replaced.
     pub rotate_signing_keys_after: Duration,
+    /// How long a new secret is on record before it makes anything, where other nodes have to learn it.
+    pub announce_secrets: Duration,
     /// How often use is written down.
     pub usage_flush: Duration,
     /// For how many days counts are kept.
@@ -145,7 +157,10 @@ pub struct Broker {
     store: Store,
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
-    root: RootSecret,
+    root: ArcSwap<RootSecret>,
+    root_file: Option<Arc<dyn RootSecretFile>>,
+    /// One change of the root secret at a time.
+    root_changes: tokio::sync::Mutex<()>,
     providers: Providers,
     sign_in: Option<SignIn>,
     metrics: Arc<Metrics>,
@@ -155,8 +170,7 @@ pub struct Broker {
     run: String,
     management_audience: String,
     secrets: ArcSwap<PurposeSecrets>,
-    /// Seconds since 1970 at which the secrets were last read again because of a key of an unknown generation.
-    secrets_read_at: AtomicI64,
+    readings: Readings,
     signing: ArcSwap<Signing>,
     catalogue: Arc<Versioned<Catalogue>>,
     memory: Arc<Memory>,
@@ -165,12 +179,15 @@ pub struct Broker {
     key_limits: KeyLimits,
     bad_keys: AddressLimits,
     leaked_calls: AddressLimits,
+    fruitless_lookups: FruitlessLookups,
     operator_tokens: management::SeenTokens,
     sign_ins: authentication::SignIns,
     /// Wakes whoever tends the outbox.
     work: Arc<Notify>,
     /// Wakes whoever reads the signing keys again.
     signing_changed: Arc<Notify>,
+    /// Wakes whoever reads the secrets again.
+    secrets_changed: Arc<Notify>,
 }
 
 impl Broker {
@@ -253,6 +270,7 @@ impl Broker {
     fn forget_everything(&self) {
         self.catalogue.expire();
         self.memory.forget_all();
+        self.secrets_changed.notify_one();
         self.signing_changed.notify_one();
     }
 }
@@ -304,7 +322,12 @@ impl<T: Default> Versioned<T> {
 }
 
 /// Forgets what a change makes wrong. Runs after the commit and before its caller is answered.
-fn forget(memory: &Memory, catalogue: &Versioned<Catalogue>, signing: &Notify, changes: &[Change]) {
+fn forget(
+    memory: &Memory,
+    catalogue: &Versioned<Catalogue>,
+    (secrets, signing): (&Notify, &Notify),
+    changes: &[Change],
+) {
     for change in changes {
         match change {
             Change::Key { user_names, .. } => {
@@ -319,7 +342,8 @@ fn forget(memory: &Memory, catalogue: &Versioned<Catalogue>, signing: &Notify, c
                 catalogue.expire();
                 memory.forget_all();
             }
-            Change::Secrets => memory.forget_all(),
+            // What is remembered of keys names secrets by number, so it stays right.
+            Change::Secrets => secrets.notify_one(),
             Change::SigningKeys => signing.notify_one(),
         }
     }

@@ -1,4 +1,4 @@
-//! Rate limits: of a key, by its own limit; of bad keys, by address.
+//! Rate limits: of a key, by its own limit; of bad keys and of look-ups that find nothing, by address.
 //!
 //! Both forget the longest unused first, so their memory is bounded; both go by the clock that is passed in. The limit of bad keys
 //! never touches a key that passes both proofs, whatever comes from its address.
@@ -136,6 +136,47 @@ impl AddressLimits {
     }
 }
 
+/// Who may look up names under a tag secret that others know, and so can make up.
+///
+/// Only look-ups that find nothing count. An address with too many of them looks nothing up for a while; keys in memory do not feel it.
+pub(super) struct FruitlessLookups {
+    limits: AddressLimits,
+    /// Until when an address looks nothing up.
+    waiting: Cache<IpAddr, Nanos>,
+}
+
+impl FruitlessLookups {
+    /// `per_minute` for each of up to `addresses` addresses that are remembered at once.
+    pub(super) fn new(per_minute: NonZeroU32, addresses: usize, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            limits: AddressLimits::new(per_minute, addresses, clock),
+            waiting: Cache::new(addresses),
+        }
+    }
+
+    /// Whether an address may look something up; `Err` tells after how many seconds.
+    pub(super) fn check(&self, address: IpAddr) -> Result<(), u32> {
+        let Some(until) = self.waiting.get(&holder(address)) else {
+            return Ok(());
+        };
+        let wait = until.saturating_sub(self.limits.ticker.now());
+        let wait = Duration::from_nanos(wait.as_u64());
+        if wait.is_zero() {
+            Ok(())
+        } else {
+            Err(whole_seconds(wait))
+        }
+    }
+
+    /// It found nothing.
+    pub(super) fn found_nothing(&self, address: IpAddr) {
+        if let Err(seconds) = self.limits.take(address) {
+            let until = self.limits.ticker.now() + Nanos::from(Duration::from_secs(seconds.into()));
+            self.waiting.insert(holder(address), until);
+        }
+    }
+}
+
 /// A minute in seconds.
 const MINUTE: NonZeroU32 = NonZeroU32::new(60).expect("60 is not 0");
 
@@ -213,6 +254,25 @@ mod tests {
         assert!(limits.take("2001:db8:0:1::1".parse().unwrap()).is_ok());
         assert!(limits.take("192.0.2.1".parse().unwrap()).is_ok());
         assert!(limits.take("::ffff:192.0.2.1".parse().unwrap()).is_err());
+    }
+
+    #[test]
+    fn only_look_ups_that_find_nothing_stop_an_address_and_not_for_ever() {
+        let clock = clock();
+        let lookups =
+            FruitlessLookups::new(NonZeroU32::new(2).unwrap(), 10, Arc::new(clock.clone()));
+        let (one, other) = ("192.0.2.1".parse().unwrap(), "192.0.2.2".parse().unwrap());
+        for _ in 0..10 {
+            assert!(lookups.check(one).is_ok());
+        }
+        for _ in 0..3 {
+            assert!(lookups.check(one).is_ok());
+            lookups.found_nothing(one);
+        }
+        assert_eq!(lookups.check(one), Err(30));
+        assert!(lookups.check(other).is_ok());
+        clock.advance(SignedDuration::from_secs(30));
+        assert!(lookups.check(one).is_ok());
     }
 
     #[test]

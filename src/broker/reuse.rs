@@ -82,6 +82,13 @@ impl Reuse {
         cache.insert(self.place(record, asked), Arc::new(kept));
     }
 
+    /// Forgets all.
+    pub(super) fn forget_all(&self) {
+        if let Some(kept) = &self.kept {
+            kept.clear();
+        }
+    }
+
     fn place(&self, record: &Record, asked: Asked<'_>) -> (CredentialId, u64) {
         (record.credential_id(), self.hasher.hash_one(asked))
     }

@@ -1,7 +1,7 @@
 //! kagiya's own secrets, opened: what tags, digests, provider passwords and seals are made with.
 //!
-//! A snapshot of the rows of the store; replaced whole when they change. Each purpose has one current secret and keeps every older
-//! one that something may still need.
+//! A snapshot of the rows of the store; replaced whole when they change ([`super::newer_secrets`]). Each purpose has one current
+//! secret and keeps every older one that something may still need; [`super::secret_rotation`] moves them on.
 
 use std::collections::BTreeMap;
 
@@ -26,6 +26,21 @@ pub(super) struct PurposeSecrets {
     digests: Generations<DigestSecret>,
     providers: Generations<ProviderSecret>,
     sealing: Generations<SecretBytes>,
+    /// A bit for each tag secret that others know.
+    leaked_tags: u64,
+    /// What waits to take the place of the current ones.
+    pub(super) announced: Vec<Announced>,
+}
+
+/// A secret that is on record so that every node learns it, and makes nothing yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Announced {
+    /// What it is for.
+    pub(super) purpose: SecretPurpose,
+    /// Its number.
+    pub(super) generation: i32,
+    /// Since when it is on record.
+    pub(super) at: Timestamp,
 }
 
 /// The secrets of one purpose by number, and which of them makes new things.
@@ -59,15 +74,12 @@ pub enum SecretsError {
 
 impl PurposeSecrets {
     /// Draws a first secret for each purpose, sealed.
-    pub(super) fn draw(root: &Sealer, random: &dyn Random) -> Vec<StoredSecret> {
+    pub(super) fn draw(root: &Sealer, random: &dyn Random, now: Timestamp) -> Vec<StoredSecret> {
         let draw = |purpose: SecretPurpose| {
             let secret = sealed::generate_purpose_secret(random);
-            let sealed = root.seal(place(purpose, "0"), secret.expose());
             StoredSecret {
-                purpose,
-                generation: 0,
                 state: SecretState::Current,
-                sealed,
+                ..announced(root, (purpose, 0), &secret, now)
             }
         };
         SecretPurpose::ALL.into_iter().map(draw).collect()
@@ -77,14 +89,13 @@ impl PurposeSecrets {
     pub(super) fn record_missing(
         tx: &mut store::Transaction<'_>,
         drawn: &[StoredSecret],
-        now: Timestamp,
     ) -> Result<(), store::Error> {
         let held = secrets::all(tx)?;
         let missing = drawn
             .iter()
             .filter(|new| held.iter().all(|secret| secret.purpose != new.purpose));
         for new in missing {
-            secrets::insert(tx, new, now)?;
+            secrets::insert(tx, new)?;
         }
         Ok(())
     }
@@ -123,7 +134,25 @@ impl PurposeSecrets {
             sealing: Generations::of(SecretPurpose::Sealing, rows, root, |bytes| {
                 SecretBytes::new(bytes.to_vec())
             })?,
+            leaked_tags: rows
+                .iter()
+                .filter(|row| row.purpose == SecretPurpose::Tag && row.state == SecretState::Leaked)
+                .fold(0, |bits, row| bits | 1 << (row.generation & 63)),
+            announced: rows
+                .iter()
+                .filter(|row| row.state == SecretState::Announced)
+                .map(|row| Announced {
+                    purpose: row.purpose,
+                    generation: row.generation,
+                    at: row.created_at,
+                })
+                .collect(),
         })
+    }
+
+    /// Whether others know the tag secret of this generation: then anybody can make keys that pass the first check.
+    pub(super) fn is_leaked(&self, generation: TagGeneration) -> bool {
+        self.leaked_tags >> generation.number() & 1 == 1
     }
 
     /// The digest secret that new digests are made with, and its number.
@@ -144,6 +173,22 @@ impl PurposeSecrets {
     /// The provider secret of a number.
     pub(super) fn provider(&self, generation: i32) -> Option<&ProviderSecret> {
         self.providers.held.get(&generation)
+    }
+
+    /// Seals under the sealing secret of this number, if it is held; for those that are to be current in a moment.
+    pub(super) fn seal_with(
+        &self,
+        generation: i32,
+        place: Place<'_>,
+        plaintext: &[u8],
+    ) -> Option<Vec<u8>> {
+        let secret = self.sealing.held.get(&generation)?;
+        Some(Sealer::new(secret, number(generation)).seal(place, plaintext))
+    }
+
+    /// The number of the sealing secret that new things are sealed with.
+    pub(super) fn current_sealing(&self) -> i32 {
+        self.sealing.current
     }
 
     /// Seals under the current sealing secret.
@@ -205,13 +250,7 @@ impl<T> Generations<T> {
             .max();
         let open = |row: &StoredSecret| {
             let generation = row.generation;
-            let opened = root
-                .open(place(purpose, &generation.to_string()), &row.sealed)
-                .map_err(|source| SecretsError::Sealed {
-                    purpose,
-                    generation,
-                    source,
-                })?;
+            let opened = open(root, row)?;
             let bytes = opened
                 .expose()
                 .try_into()
@@ -229,6 +268,49 @@ impl<T> Generations<T> {
         // `of` made sure that the current one is held.
         (self.current, &self.held[&self.current])
     }
+}
+
+/// A new secret as it is recorded first.
+pub(super) fn announced(
+    root: &Sealer,
+    (purpose, generation): (SecretPurpose, i32),
+    secret: &SecretBytes,
+    now: Timestamp,
+) -> StoredSecret {
+    StoredSecret {
+        purpose,
+        generation,
+        state: SecretState::Announced,
+        sealed: seal(root, (purpose, generation), secret),
+        next_sealed: None,
+        created_at: now,
+        changed_at: now,
+    }
+}
+
+/// Seals a purpose's secret under a root secret.
+pub(super) fn seal(
+    root: &Sealer,
+    (purpose, generation): (SecretPurpose, i32),
+    secret: &SecretBytes,
+) -> Vec<u8> {
+    root.seal(place(purpose, &generation.to_string()), secret.expose())
+}
+
+/// Opens a row by the root secret that it is sealed under; while that changes, by either of the two.
+pub(super) fn open(root: &Sealer, row: &StoredSecret) -> Result<SecretBytes, SecretsError> {
+    let (purpose, generation) = (row.purpose, row.generation);
+    let id = generation.to_string();
+    let opened = root.open(place(purpose, &id), &row.sealed);
+    let opened = match (&row.next_sealed, opened) {
+        (Some(next), Err(_)) => root.open(place(purpose, &id), next),
+        (_, opened) => opened,
+    };
+    opened.map_err(|source| SecretsError::Sealed {
+        purpose,
+        generation,
+        source,
+    })
 }
 
 fn place(purpose: SecretPurpose, id: &str) -> Place<'_> {

@@ -10,17 +10,20 @@ use serde_json::json;
 use thiserror::Error as ThisError;
 
 use super::secrets::PurposeSecrets;
-use super::{Broker, Caller, Conflict, Error, Settings, audit};
+use super::{Broker, Caller, Conflict, Error, Settings, StartError, audit};
 use crate::domain::algorithm::SigningAlgorithm;
 use crate::domain::audit::Origin;
 use crate::domain::resource::TokenLifetime;
-use crate::domain::sealed::{OpenError, Place};
+use crate::domain::sealed::{OpenError, Place, RootSecret};
 use crate::store::signing_keys::{self, StoredSigningKey};
 use crate::store::{self, Change, Store};
 use crate::token::key_ring::{KeyRing, KeyRingError, KeyState, RingKey};
-use crate::token::rotation::{RotateError, RotationPolicy, Step};
+use crate::token::rotation::{Retirement, RotateError, RotationPolicy, Step};
 use crate::token::signing_key::{SigningKey, SigningKeyError};
 use crate::token::verify::Verifier;
+
+/// How often a change by hand is planned anew because others change the keys at the same moment.
+const TRIES: usize = 3;
 
 /// The ring, and what checks tokens by it.
 pub struct Signing {
@@ -69,7 +72,31 @@ pub enum SigningError {
     Ring(#[from] KeyRingError),
 }
 
+impl SigningError {
+    /// Whether one is sealed with a secret that is not held here.
+    fn names_an_unknown_secret(&self) -> bool {
+        let unknown = |source: &OpenError| matches!(source, OpenError::Generation(_));
+        matches!(self, Self::Sealed { source, .. } if unknown(source))
+    }
+}
+
 impl Signing {
+    /// Reads and opens them together with the secrets, of which another node may be replacing one at the same moment.
+    pub(super) async fn load_with_secrets(
+        store: &Store,
+        root: &RootSecret,
+        settings: &Settings,
+    ) -> Result<(PurposeSecrets, Self), StartError> {
+        let secrets = PurposeSecrets::load(store, root).await?;
+        match Self::load(store, &secrets, settings).await {
+            Err(error) if error.names_an_unknown_secret() => {}
+            signing => return Ok((secrets, signing?)),
+        }
+        let secrets = PurposeSecrets::load(store, root).await?;
+        let signing = Self::load(store, &secrets, settings).await?;
+        Ok((secrets, signing))
+    }
+
     /// Reads and opens them.
     pub(super) async fn load(
         store: &Store,
@@ -119,7 +146,8 @@ fn policy(settings: &Settings) -> RotationPolicy {
     }
 }
 
-fn place(kid: &str) -> Place<'_> {
+/// Where the private part of a signing key is sealed for.
+pub(super) fn place(kid: &str) -> Place<'_> {
     Place {
         purpose: "signing_key",
         name: "pkcs8",
@@ -167,15 +195,30 @@ impl Broker {
         if steps.is_empty() {
             Ok(())
         } else {
-            self.take_steps(steps, Origin::server()).await
+            // Where another node was faster, its steps are as good.
+            let origin = Origin::server();
+            self.take_steps(steps, "signing_keys.rotated", &origin)
+                .await
+                .map(drop)
         }
     }
 
     /// Reads the signing keys again.
     pub(super) async fn reload_signing_keys(&self) -> Result<(), SigningError> {
-        let signing = Signing::load(&self.store, &self.secrets.load(), &self.settings).await?;
+        let held = self.secrets.load_full();
+        let signing = match Signing::load(&self.store, &held, &self.settings).await {
+            Err(error) if error.names_an_unknown_secret() => {
+                let newer = self.newer_secrets().await?;
+                Signing::load(&self.store, &newer, &self.settings).await?
+            }
+            signing => signing?,
+        };
         self.tell_age(&signing);
-        self.signing.store(Arc::new(signing));
+        let before = self.signing.swap(Arc::new(signing));
+        if withdrawn(&before) != withdrawn(&self.signing.load()) {
+            // A token that a withdrawn key signed must not be given out again.
+            self.reuse.forget_all();
+        }
         Ok(())
     }
 
@@ -214,31 +257,72 @@ impl Broker {
         origin: Origin,
     ) -> Result<Vec<PublishedSigningKey>, Error> {
         caller.runs_the_deployment()?;
-        let now = self.now();
         let algorithms = algorithm.map_or(SigningAlgorithm::ALL.to_vec(), |one| vec![one]);
-        let signing = self.signing.load_full();
-        let mut steps = Vec::new();
-        for algorithm in algorithms {
-            steps.extend(
-                signing
-                    .ring
-                    .rotate(algorithm, now)
-                    .map_err(|error| match error {
-                        RotateError::NoNext(algorithm) => Conflict::NoNextSigningKey(algorithm),
-                        RotateError::TooEarly { from } => Conflict::SigningKeyTooYoung(from),
-                    })?,
-            );
-        }
-        self.take_steps(steps, origin)
-            .await
-            .map_err(|error| match error {
-                SigningError::Store(error) => Error::Store(error),
-                other => Error::Internal(other.to_string()),
-            })?;
+        let plan = |ring: &KeyRing, now: Timestamp| {
+            let mut steps = Vec::new();
+            for algorithm in &algorithms {
+                steps.extend(ring.rotate(*algorithm, now).map_err(|error| match error {
+                    RotateError::NoNext(algorithm) => Conflict::NoNextSigningKey(algorithm),
+                    RotateError::TooEarly { from } => Conflict::SigningKeyTooYoung(from),
+                })?);
+            }
+            Ok(steps)
+        };
+        self.take_planned(plan, "signing_keys.rotated", &origin)
+            .await?;
         Ok(self.signing.load().published())
     }
 
-    async fn take_steps(&self, steps: Vec<Step>, origin: Origin) -> Result<(), SigningError> {
+    /// Takes a key out of the set at once, for ever; if it signs, another one does so from now on. Doing it again is done.
+    ///
+    /// # Errors
+    /// No such key; a caller who is bound to an organization.
+    pub async fn withdraw_signing_key(
+        &self,
+        kid: &str,
+        caller: &Caller,
+        origin: Origin,
+    ) -> Result<PublishedSigningKey, Error> {
+        caller.runs_the_deployment()?;
+        let plan = |ring: &KeyRing, _| ring.withdraw(kid).ok_or(Error::NotFound);
+        self.take_planned(plan, "signing_keys.withdrawn", &origin)
+            .await?;
+        let mut published = self.signing.load().published().into_iter();
+        published.find(|key| key.kid == kid).ok_or(Error::NotFound)
+    }
+
+    /// Takes what is planned on the ring as it is on record; once more if another call changed it meanwhile.
+    async fn take_planned(
+        &self,
+        plan: impl Fn(&KeyRing, Timestamp) -> Result<Vec<Step>, Error>,
+        action: &str,
+        origin: &Origin,
+    ) -> Result<(), Error> {
+        let defect = |error| match error {
+            SigningError::Store(error) => Error::Store(error),
+            other => Error::Internal(other.to_string()),
+        };
+        for _ in 0..TRIES {
+            let steps = plan(&self.signing.load().ring, self.now())?;
+            if steps.is_empty() {
+                return Ok(());
+            }
+            let taken = self.take_steps(steps, action, origin).await;
+            if taken.map_err(defect)? {
+                return Ok(());
+            }
+        }
+        let busy = store::Error::unavailable("other calls change the signing keys all the time");
+        Err(Error::Store(busy))
+    }
+
+    /// `false`, and nothing done, if another call changed the keys since the steps were planned; the ring is the newest in any case.
+    async fn take_steps(
+        &self,
+        steps: Vec<Step>,
+        action: &str,
+        origin: &Origin,
+    ) -> Result<bool, SigningError> {
         let now = self.now();
         let mut made = Vec::new();
         for step in &steps {
@@ -247,32 +331,31 @@ impl Broker {
                 made.push(self.make_signing_key(*algorithm, active, now).await?);
             }
         }
-        let event = self.event(
-            &origin,
-            "signing_keys.rotated",
-            "signing_keys",
-            None,
-            describe(&steps),
-        );
-        let first = self.signing.load().ring.keys().is_empty();
-        self.store
-            .write(move |tx| {
-                // Two nodes that start together on an empty table: the second finds the keys of the first.
-                if first && !signing_keys::all(tx)?.is_empty() {
-                    return Ok(());
+        let event = self.event(origin, action, "signing_keys", None, describe(&steps));
+        let taken = self.store.write(move |tx| {
+            let mut made = made.iter();
+            for step in &steps {
+                match step {
+                    // One was made for each, in this order.
+                    Step::CreateActive(_) | Step::CreateNext(_) => {
+                        made.next()
+                            .map(|key| signing_keys::insert(tx, key))
+                            .transpose()?;
+                    }
+                    step => take(tx, step, now)?,
                 }
-                for key in &made {
-                    signing_keys::insert(tx, key)?;
-                }
-                for step in &steps {
-                    take(tx, step, now)?;
-                }
-                audit::append(tx, &event)?;
-                tx.changed(Change::SigningKeys);
-                Ok::<_, store::Error>(())
-            })
-            .await?;
-        self.reload_signing_keys().await
+            }
+            audit::append(tx, &event)?;
+            tx.changed(Change::SigningKeys);
+            Ok::<_, store::Error>(())
+        });
+        let taken = match taken.await {
+            // Two at once: one signs, one is next, and who comes second finds them.
+            Err(store::Error::Conflict { .. }) => false,
+            taken => taken.map(|()| true)?,
+        };
+        self.reload_signing_keys().await?;
+        Ok(taken)
     }
 
     async fn make_signing_key(
@@ -301,24 +384,38 @@ impl Broker {
     }
 }
 
+/// Takes a step that makes no key.
+///
+/// # Errors
+/// A conflict if the key is not where the step starts: then none of the steps may be.
 fn take(tx: &mut store::Transaction<'_>, step: &Step, now: Timestamp) -> Result<(), store::Error> {
+    let mut take = |kid: &str, step| {
+        if signing_keys::take(tx, kid, step)? {
+            Ok(())
+        } else {
+            Err(store::Error::taken_over("signing_keys.state"))
+        }
+    };
     match step {
-        Step::CreateActive(_) | Step::CreateNext(_) => {}
+        Step::CreateActive(_) | Step::CreateNext(_) => Ok(()),
         Step::Activate { kid, retire } => {
-            if let Some(retire) = retire {
-                let step = signing_keys::Step::Retire {
-                    at: now,
-                    remove_at: retire.remove_at,
-                };
-                signing_keys::take(tx, &retire.kid, step)?;
+            if let Some(Retirement { kid, remove_at }) = retire {
+                let remove_at = *remove_at;
+                take(kid, signing_keys::Step::Retire { at: now, remove_at })?;
             }
-            signing_keys::take(tx, kid, signing_keys::Step::Activate { at: now })?;
+            take(kid, signing_keys::Step::Activate { at: now })
         }
-        Step::Remove { kid } => {
-            signing_keys::take(tx, kid, signing_keys::Step::Remove { from: "retired" })?;
-        }
+        Step::Withdraw { kid } => take(kid, signing_keys::Step::Withdraw { at: now }),
+        Step::Remove { kid } => take(kid, signing_keys::Step::Remove { from: "retired" }),
     }
-    Ok(())
+}
+
+/// The keys that were withdrawn.
+fn withdrawn(signing: &Signing) -> Vec<&str> {
+    let keys = signing.ring.keys().iter();
+    keys.filter(|key| key.state == KeyState::Withdrawn)
+        .map(|key| key.key.kid())
+        .collect()
 }
 
 fn describe(steps: &[Step]) -> serde_json::Value {
@@ -328,6 +425,7 @@ fn describe(steps: &[Step]) -> serde_json::Value {
         Step::Activate { kid, retire } => {
             json!({"activated": kid, "retired": retire.as_ref().map(|retire| &retire.kid)})
         }
+        Step::Withdraw { kid } => json!({"withdrawn": kid}),
         Step::Remove { kid } => json!({"removed": kid}),
     };
     json!({"steps": steps.iter().map(describe).collect::<Vec<_>>()})

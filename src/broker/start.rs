@@ -1,7 +1,6 @@
 //! From a database and a root secret to a broker that serves: the first start makes what is missing, every other finds it again.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicI64;
 
 use arc_swap::ArcSwap;
 use thiserror::Error as ThisError;
@@ -9,7 +8,7 @@ use tokio::sync::Notify;
 
 use super::catalogue::Catalogue;
 use super::memory::Memory;
-use super::rate::{AddressLimits, KeyLimits};
+use super::rate::{AddressLimits, FruitlessLookups, KeyLimits};
 use super::resources::MANAGEMENT_SCOPES;
 use super::reuse::Reuse;
 use super::secrets::{PurposeSecrets, SecretsError};
@@ -40,6 +39,9 @@ pub enum StartError {
     /// The signing keys on record cannot be used.
     #[error(transparent)]
     Signing(#[from] SigningError),
+    /// A change of the root secret that was cut off cannot be ended.
+    #[error("a change of the root secret was cut off and cannot be ended: {0}")]
+    RootChange(String),
     /// Another issuer than before.
     #[error(
         "the issuer is {configured}, but this database was made for {recorded}: tokens and resource servers know that one. \
@@ -74,6 +76,7 @@ impl Broker {
             clock,
             random,
             root,
+            root_file,
             providers,
             sign_in,
             metrics,
@@ -94,24 +97,23 @@ impl Broker {
         let management_audience = settings.issuer.management_audience();
         let memory = Arc::new(Memory::new(settings.remembered_keys));
         let catalogue = Arc::new(Versioned::<Catalogue>::stale());
+        let secrets_changed = Arc::new(Notify::new());
         let signing_changed = Arc::new(Notify::new());
         {
-            let (memory, catalogue, signing) = (
-                Arc::clone(&memory),
-                Arc::clone(&catalogue),
-                Arc::clone(&signing_changed),
-            );
-            store.subscribe(move |changes| super::forget(&memory, &catalogue, &signing, changes));
+            let (memory, catalogue) = (Arc::clone(&memory), Arc::clone(&catalogue));
+            let (secrets, signing) = (Arc::clone(&secrets_changed), Arc::clone(&signing_changed));
+            store.subscribe(move |changes| {
+                super::forget(&memory, &catalogue, (&secrets, &signing), changes);
+            });
         }
-        let secrets = PurposeSecrets::load(&store, &root).await?;
-        let signing = Signing::load(&store, &secrets, &settings).await?;
+        let (secrets, signing) = Signing::load_with_secrets(&store, &root, &settings).await?;
         let addresses = settings.remembered_addresses;
         let broker = Arc::new(Self {
             deployment: deployment.id,
             run: random_name(&*random),
             management_audience,
             secrets: ArcSwap::from_pointee(secrets),
-            secrets_read_at: AtomicI64::new(0),
+            readings: Default::default(),
             signing: ArcSwap::from_pointee(signing),
             catalogue,
             memory,
@@ -128,20 +130,29 @@ impl Broker {
                 addresses,
                 Arc::clone(&clock),
             ),
+            fruitless_lookups: FruitlessLookups::new(
+                settings.fruitless_lookups_per_minute,
+                addresses,
+                Arc::clone(&clock),
+            ),
             operator_tokens: Default::default(),
             sign_ins: Default::default(),
             work: Arc::new(Notify::new()),
             signing_changed,
+            secrets_changed,
             store,
             clock,
             random,
-            root,
+            root: ArcSwap::from_pointee(root),
+            root_file,
+            root_changes: Default::default(),
             providers,
             sign_in,
             metrics,
             settings,
         });
         broker.tell_age(&broker.signing());
+        broker.settle_root().await?;
         broker.tend_signing_keys().await?;
         broker.clear_up_after_a_crash().await?;
         Ok(broker)
@@ -176,7 +187,7 @@ async fn record_deployment(
     let issuer = settings.issuer.as_str().to_owned();
     let found = store.read(deployment::find).await?;
     if let Some(found) = &found {
-        if !root.matches(&found.root_check) {
+        if !opens(root, found) {
             return Err(StartError::WrongRootSecret);
         }
         if found.issuer != issuer && !settings.accept_new_issuer {
@@ -191,6 +202,7 @@ async fn record_deployment(
         id: DeploymentId::generate(random),
         issuer: issuer.clone(),
         root_check: root.check_value().to_vec(),
+        next_root_check: None,
         created_at: now,
     };
     let audience = settings.issuer.management_audience();
@@ -215,7 +227,7 @@ async fn record_deployment(
         .collect();
     // The secrets are drawn before the transaction: its code must not borrow.
     let sealer = root.sealer();
-    let draws = PurposeSecrets::draw(&sealer, random);
+    let draws = PurposeSecrets::draw(&sealer, random, now);
     let outcome = store
         .write(move |tx| {
             let deployment = match deployment::find(tx)? {
@@ -225,7 +237,7 @@ async fn record_deployment(
                     new
                 }
             };
-            PurposeSecrets::record_missing(tx, &draws, now)?;
+            PurposeSecrets::record_missing(tx, &draws)?;
             record_management_resource(tx, management, &ids)?;
             if deployment.issuer != issuer {
                 deployment::set_issuer(tx, &issuer)?;
@@ -234,6 +246,12 @@ async fn record_deployment(
         })
         .await;
     Ok(outcome?)
+}
+
+/// Whether a root secret is that of this deployment: one of the two while it changes.
+pub(super) fn opens(root: &crate::domain::sealed::RootSecret, deployment: &Deployment) -> bool {
+    let next = deployment.next_root_check.as_deref();
+    root.matches(&deployment.root_check) || next.is_some_and(|next| root.matches(next))
 }
 
 /// Makes the management API's resource, or gives it the identifier of a new issuer, and the permissions that it lacks.

@@ -14,8 +14,7 @@ use tokio::sync::mpsc::channel;
 
 use super::node::{self, Node, Opening};
 use super::{Failure, GlobalOptions, operator};
-use crate::app::data_folder::read_root_secret;
-use crate::app::{DataFolder, FolderError};
+use crate::app::{DataFolder, FolderError, root_secret};
 use crate::config::{Config, DatabaseUrl};
 use crate::domain::issuer::Issuer;
 use crate::domain::random::SystemRandom;
@@ -118,7 +117,7 @@ async fn beside_a_node<T>(
     logs::install(&config.log);
     let root = match &folder {
         Some(folder) => folder.root_secret(&config, &SystemRandom)?,
-        None => read_root_secret(&config)?.ok_or(FolderError::RootSecretNotGiven)?,
+        None => root_secret::read(&config)?.ok_or(FolderError::RootSecretNotGiven)?,
     };
     let issuer = match &config.listener.issuer {
         Some(issuer) => Some(issuer.clone()),

@@ -30,6 +30,7 @@ mod permissions;
 mod print;
 pub mod resources;
 pub mod roles;
+pub mod secrets;
 pub mod serve;
 pub mod signing_keys;
 pub mod users;
@@ -108,6 +109,8 @@ enum Command {
     #[command(subcommand)]
     SigningKeys(signing_keys::Command),
     #[command(subcommand)]
+    Secrets(secrets::Command),
+    #[command(subcommand)]
     Key(key::Command),
     #[command(subcommand)]
     Admin(admin::Command),
@@ -152,6 +155,7 @@ fn dispatch(command: Option<Command>, globals: &GlobalOptions) -> Result<(), Fai
         Some(Command::Roles(command)) => roles::run(&command, globals),
         Some(Command::Resources(command)) => resources::run(&command, globals),
         Some(Command::SigningKeys(command)) => signing_keys::run(&command, globals),
+        Some(Command::Secrets(command)) => secrets::run(&command, globals),
         Some(Command::Key(command)) => key::run(&command, globals),
         Some(Command::Admin(command)) => admin::run(&command, globals),
         Some(Command::Migrate(options)) => migrate::run(&options, globals),

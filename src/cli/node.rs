@@ -64,6 +64,7 @@ impl Node {
         let around = Surroundings {
             clock: Arc::new(SystemClock),
             random: Arc::new(SystemRandom),
+            root_file: app::root_secret::file(config),
             providers: Vec::new(),
             log: opening.log,
             log_format: opening.log_format,

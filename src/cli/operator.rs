@@ -3,8 +3,7 @@
 use std::fs;
 
 use super::{Failure, GlobalOptions};
-use crate::app::data_folder::{read_root_secret, root_secret_path};
-use crate::app::{self, FolderError};
+use crate::app::{self, FolderError, root_secret};
 use crate::broker::{OperatorToken, StartError};
 use crate::config::{Config, DatabaseUrl};
 use crate::domain::clock::{Clock, SystemClock};
@@ -22,6 +21,27 @@ const NAMELESS: &str = "local";
 /// # Errors
 /// No database, a wrong root secret or none, or no server ever started here.
 pub(super) async fn token(
+    config: &Config,
+    globals: &GlobalOptions,
+    scopes: Option<ScopeSet>,
+) -> Result<SecretText, Failure> {
+    // A server that replaces its root secret meanwhile leaves the new one in the file before the old one opens nothing.
+    match token_by(config, globals, scopes.clone()).await {
+        Err(Failure::Failed(error)) if is_wrong_root(&*error) => {
+            token_by(config, globals, scopes).await
+        }
+        token => token,
+    }
+}
+
+fn is_wrong_root(error: &(dyn std::error::Error + 'static)) -> bool {
+    matches!(
+        error.downcast_ref(),
+        Some(StartError::WrongRootSecret | StartError::Secrets(_))
+    )
+}
+
+async fn token_by(
     config: &Config,
     globals: &GlobalOptions,
     scopes: Option<ScopeSet>,
@@ -48,10 +68,10 @@ pub(super) async fn token(
 /// When one of them is not there.
 pub(super) fn open(config: &Config) -> Result<(Store, RootSecret), Failure> {
     refuse_missing_database(config)?;
-    let root = read_root_secret(config)?.ok_or_else(|| match config.database.url() {
+    let root = root_secret::read(config)?.ok_or_else(|| match config.database.url() {
         DatabaseUrl::Postgres(_) => FolderError::RootSecretNotGiven,
         DatabaseUrl::Sqlite(_) => FolderError::RootSecretMissing {
-            path: root_secret_path(&config.database.data_dir),
+            path: root_secret::path(&config.database.data_dir),
         },
     })?;
     Ok((app::open_store(config)?, root))

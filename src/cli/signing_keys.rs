@@ -1,16 +1,16 @@
 //! `kagiya signing-keys`: the keys that sign tokens.
 
 use clap::Subcommand;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::client::{self, First, List};
 use super::{Failure, GlobalOptions, print};
 use crate::domain::algorithm::SigningAlgorithm;
 
-/// List and rotate the keys that sign tokens
+/// List, rotate and withdraw the keys that sign tokens
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
-    /// Lists the signing keys and their states: next, active or retired
+    /// Lists the signing keys and their states: next, active, retired or withdrawn
     List,
     /// Lets the next signing keys sign
     ///
@@ -24,6 +24,24 @@ pub enum Command {
   kagiya signing-keys rotate --algorithm EdDSA"#
     )]
     Rotate(RotateOptions),
+    /// Takes a signing key out of the set at once, for ever
+    ///
+    /// For a key that others may have. What it signed is refused here from now on, and by a service when it reads the set again. If it
+    /// was active, the next one signs from now on.
+    #[command(
+        verbatim_doc_comment,
+        after_long_help = r#"Examples:
+  kagiya signing-keys withdraw NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs"#
+    )]
+    Withdraw(WithdrawOptions),
+}
+
+/// Which signing key is to go.
+#[derive(Clone, Debug, clap::Args)]
+pub struct WithdrawOptions {
+    /// The key's id, as the list shows it
+    #[arg(value_name = "KEY", value_parser = kid, allow_hyphen_values = true)]
+    pub kid: String,
 }
 
 /// Which signing key.
@@ -32,6 +50,16 @@ pub struct RotateOptions {
     /// Only the one of this algorithm: ES256, EdDSA or RS256 [default: all three]
     #[arg(long)]
     pub algorithm: Option<SigningAlgorithm>,
+}
+
+/// Letters, digits, `-` and `_`: what a path can hold as it is.
+fn kid(text: &str) -> Result<String, String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    if !text.is_empty() && text.bytes().all(is_plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("is no id of a signing key".to_owned())
+    }
 }
 
 /// More than there can be.
@@ -44,6 +72,14 @@ const ALL: u32 = 1000;
 pub fn run(command: &Command, globals: &GlobalOptions) -> Result<(), Failure> {
     let list = client::call(globals, First::Refused, async |client| match command {
         Command::List => client.list("/v1/signing-keys", &[], ALL, |_| ()).await,
+        Command::Withdraw(options) => {
+            let path = format!("/v1/signing-keys/{}/withdraw", options.kid);
+            let withdrawn = client.post(&path, &json!({})).await?;
+            Ok(List {
+                items: vec![withdrawn],
+                next_cursor: Value::Null,
+            })
+        }
         Command::Rotate(options) => {
             let algorithm = options.algorithm.map(|algorithm| json!(algorithm));
             let body = client::body([("algorithm", algorithm)]);

@@ -6,7 +6,7 @@ use std::path::{self, Path, PathBuf};
 
 use super::node::Node;
 use super::{Failure, GlobalOptions};
-use crate::app::data_folder::root_secret_path;
+use crate::app::root_secret;
 use crate::config::{Config, DatabaseUrl, LogFormat};
 use crate::store::organizations;
 use crate::telemetry::logs::LineFormat;
@@ -44,7 +44,10 @@ pub(super) async fn greet(
         text.push_str(&format!("  issuer       {issuer}\n"));
     }
     text.push_str(&format!("  data         {}\n", place(config, &data)));
-    text.push_str(&format!("  root secret  {}\n", root_secret(config, &data)));
+    text.push_str(&format!(
+        "  root secret  {}\n",
+        root_secret_place(config, &data)
+    ));
     if is_new {
         text.push_str(&first_steps(config, globals, &format!("http://{address}")));
     }
@@ -100,7 +103,7 @@ fn place(config: &Config, data: &Path) -> String {
     }
 }
 
-fn root_secret(config: &Config, data: &Path) -> String {
+fn root_secret_place(config: &Config, data: &Path) -> String {
     match (
         &config.secrets.root_secret,
         &config.secrets.root_secret_file,
@@ -110,7 +113,7 @@ fn root_secret(config: &Config, data: &Path) -> String {
         (None, None) => format!(
             "{}\n               Copy it to another place than the backup of the data: whoever has both has everything,\n               \
              and without it the data cannot be opened again.",
-            root_secret_path(data).display()
+            root_secret::path(data).display()
         ),
     }
 }

@@ -17,6 +17,9 @@ pub struct Limits {
     /// `revoke_leaked_per_minute`, `KAGIYA_LIMITS_REVOKE_LEAKED_PER_MINUTE`: calls to `/v1/keys/revoke-leaked` from one
     /// address. 1 to 10000. Default 30.
     pub revoke_leaked_per_minute: u32,
+    /// `fruitless_lookups_per_minute`, `KAGIYA_LIMITS_FRUITLESS_LOOKUPS_PER_MINUTE`: look-ups from one address that find nothing,
+    /// under a tag secret that is marked as leaked. 1 to 10000. Default 60.
+    pub fruitless_lookups_per_minute: u32,
 }
 
 impl Default for Limits {
@@ -25,6 +28,7 @@ impl Default for Limits {
             bad_keys_per_minute: 600,
             bad_key_addresses: 65_536,
             revoke_leaked_per_minute: 30,
+            fruitless_lookups_per_minute: 60,
         }
     }
 }
@@ -46,6 +50,11 @@ impl Section for Limits {
         Fault::unless_within(
             "revoke_leaked_per_minute",
             self.revoke_leaked_per_minute,
+            1..=10_000,
+        )?;
+        Fault::unless_within(
+            "fruitless_lookups_per_minute",
+            self.fruitless_lookups_per_minute,
             1..=10_000,
         )?;
         Ok(self)

@@ -19,6 +19,7 @@ mod limits;
 mod listener;
 mod log;
 mod organizations;
+mod rotation;
 mod secrets;
 mod server;
 mod shutdown;
@@ -41,6 +42,7 @@ pub use self::limits::Limits;
 pub use self::listener::Listener;
 pub use self::log::{Log, LogFormat};
 pub use self::organizations::{DefaultPermission, Organizations};
+pub use self::rotation::Rotation;
 pub use self::secrets::Secrets;
 pub use self::server::Server;
 pub use self::shutdown::Shutdown;
@@ -76,6 +78,8 @@ pub struct Config {
     pub signing: Signing,
     /// `[sign_in]`: where people sign in.
     pub sign_in: SignIn,
+    /// `[secrets]`: how secrets are replaced.
+    pub rotation: Rotation,
     /// `[log]`: what is logged, and how.
     pub log: Log,
     /// `[shutdown]`: how it stops.
@@ -121,6 +125,7 @@ impl Config {
             usage: layers.take()?,
             signing: layers.take()?,
             sign_in: layers.take()?,
+            rotation: layers.take()?,
             log: layers.take()?,
             shutdown: layers.take()?,
         })

@@ -183,10 +183,21 @@ impl Sealer {
 /// # Errors
 /// [`OpenError::Format`].
 pub fn sealed_generation(blob: &[u8]) -> Result<u32, OpenError> {
-    if blob.len() < HEADER_LENGTH + NONCE_LEN + TAG_LENGTH || blob[0] != FORMAT {
+    if blob.len() < HEADER_LENGTH + NONCE_LEN + TAG_LENGTH {
         return Err(OpenError::Format);
     }
-    Ok(u32::from_be_bytes([blob[1], blob[2], blob[3], blob[4]]))
+    head_generation(blob)
+}
+
+/// As [`sealed_generation`], of a blob's first five bytes.
+///
+/// # Errors
+/// [`OpenError::Format`].
+pub fn head_generation(head: &[u8]) -> Result<u32, OpenError> {
+    match head {
+        [FORMAT, a, b, c, d, ..] => Ok(u32::from_be_bytes([*a, *b, *c, *d])),
+        _ => Err(OpenError::Format),
+    }
 }
 
 impl Place<'_> {

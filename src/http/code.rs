@@ -83,6 +83,9 @@ codes! {
     KeyRevoked "key_revoked" CONFLICT "The key is revoked";
     KeyNotActive "key_not_active" CONFLICT "The key is not in a state that allows this";
     KeyChanged "key_changed" CONFLICT "The key was changed by another call at the same time";
+    SecretInUse "secret_in_use" CONFLICT "The secret is still needed";
+    SecretState "secret_state" CONFLICT "The secret is not in a state that allows this";
+    RootSecretGiven "root_secret_given" CONFLICT "The root secret is the operator's to replace";
     NextKeyTooYoung "next_key_too_young" CONFLICT "The next signing key has not been published for long enough";
     IdempotencyKeyReused "idempotency_key_reused" UNPROCESSABLE_ENTITY "The Idempotency-Key was used with another body";
     IdempotencyInProgress "idempotency_in_progress" CONFLICT "The first request with this Idempotency-Key still runs";
@@ -91,6 +94,7 @@ codes! {
 
     // The server.
     DatabaseUnavailable "database_unavailable" SERVICE_UNAVAILABLE "The database cannot be reached";
+    SigningKeyUnavailable "signing_key_unavailable" SERVICE_UNAVAILABLE "There is no key to sign with";
     IdentityProviderUnavailable "identity_provider_unavailable" SERVICE_UNAVAILABLE "The identity provider cannot be used";
     Internal "internal" INTERNAL_SERVER_ERROR "Something went wrong on the server";
 }

@@ -51,12 +51,13 @@ pub fn refusal_code(refusal: &Refusal) -> Code {
         Refusal::Stopped(Stopped::Expired) => Code::ApiKeyExpired,
         Refusal::Stopped(Stopped::Disabled) => Code::ApiKeyDisabled,
         Refusal::AddressNotAllowed => Code::AddressNotAllowed,
-        Refusal::RateLimited(_) => Code::RateLimited,
+        Refusal::RateLimited(_) | Refusal::TooManyLookups(_) => Code::RateLimited,
         Refusal::InvalidTarget { .. } => Code::InvalidTarget,
         Refusal::InvalidScope => Code::InvalidScope,
         Refusal::Store(crate::store::Error::Unavailable { .. }) => Code::DatabaseUnavailable,
         Refusal::Provider(_) => Code::IdentityProviderUnavailable,
-        Refusal::Store(_) | Refusal::NoSigningKey(_) => Code::Internal,
+        Refusal::NoSigningKey(_) => Code::SigningKeyUnavailable,
+        Refusal::Store(_) | Refusal::Internal(_) => Code::Internal,
     }
 }
 
@@ -98,6 +99,9 @@ impl Refuser<'_> {
                         problem.with_header(name, value)
                     })
             }
+            Refusal::TooManyLookups(wait) => {
+                Problem::rate_limited("too many bad keys from this address", wait)
+            }
             Refusal::InvalidTarget { possible } if possible.is_empty() => {
                 Problem::new(code, "the key has no permission at all")
             }
@@ -117,8 +121,9 @@ impl Refuser<'_> {
                 Problem::identity_provider_unavailable(PROVIDER_RETRY).with_cause(error)
             }
             Refusal::NoSigningKey(cause) => {
-                Problem::internal(cause).with_retry_after(SIGNING_RETRY)
+                Problem::signing_key_unavailable(SIGNING_RETRY).with_cause(cause)
             }
+            Refusal::Internal(cause) => Problem::internal(cause),
         }
     }
 

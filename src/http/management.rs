@@ -103,6 +103,9 @@ impl From<Conflict> for Problem {
             Conflict::KeyRevoked => Code::KeyRevoked,
             Conflict::KeyStatus(_) => Code::KeyNotActive,
             Conflict::KeyChanged => Code::KeyChanged,
+            Conflict::SecretInUse(_) => Code::SecretInUse,
+            Conflict::SecretState(_) => Code::SecretState,
+            Conflict::RootSecretGiven => Code::RootSecretGiven,
             Conflict::NoNextSigningKey(_) | Conflict::SigningKeyTooYoung(_) => {
                 Code::NextKeyTooYoung
             }

@@ -18,7 +18,7 @@ use utoipa::{Modify, OpenApi};
 use super::access::Access;
 use super::api::{
     audit_events, bulk_revoke, explain, key, keys, me, members, organizations, permissions,
-    resources, roles, signing_keys, usage, users,
+    resources, roles, secrets, signing_keys, usage, users,
 };
 use super::problem::{self, FieldProblem, ProblemBody};
 use super::query::NoQuery;
@@ -81,6 +81,12 @@ use super::{docs, etag, exchange, health, jwks, own_key};
         signing_keys::list_signing_keys,
         signing_keys::rotate_signing_keys,
         signing_keys::show_signing_key,
+        signing_keys::withdraw_signing_key,
+        secrets::list_secrets,
+        secrets::rotate_root,
+        secrets::rotate_secret,
+        secrets::retire_secret,
+        secrets::list_keys_on_secret,
         audit_events::list_audit_events,
         health::livez,
         health::readyz,
@@ -98,6 +104,7 @@ use super::{docs, etag, exchange, health, jwks, own_key};
         (name = "roles", description = "Permissions under one name, for people or for applications."),
         (name = "resources", description = "API resources (audiences) and the permissions that exist on them."),
         (name = "signing keys", description = "The keys that tokens are signed with."),
+        (name = "secrets", description = "What keys and stored things are proved and sealed with; never shown."),
         (name = "audit", description = "Who did what, when and from where."),
         (name = "operations", description = "For supervisors, monitors and readers of this page."),
     ),

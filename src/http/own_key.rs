@@ -41,7 +41,7 @@ pub async fn show(
         facts: &facts,
     };
     let record = broker
-        .identify(key)
+        .identify(key, Some(facts.client()))
         .await
         .map_err(|refusal| refuser.refuse(refusal))?;
     facts.key(record.key_id());

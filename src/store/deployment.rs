@@ -1,7 +1,9 @@
-//! The one row of the deployment: its id, its issuer, and the check value of its root secret; and the prefixes of its keys.
+//! The one row of the deployment: its id, its issuer, and the check value of its root secret (of two while it changes); and the
+//! prefixes of its keys.
 
 use diesel::prelude::*;
 
+use super::connection::each;
 use super::schema::{deployment, key_prefixes};
 use super::{Connection, Error, Timestamp};
 use crate::domain::id::DeploymentId;
@@ -16,24 +18,27 @@ pub struct Deployment {
     pub issuer: String,
     /// What its root secret must answer to.
     pub root_check: Vec<u8>,
+    /// While the root secret changes: what the new one must answer to. Either opens everything then.
+    pub next_root_check: Option<Vec<u8>>,
     /// Since when it exists.
     pub created_at: jiff::Timestamp,
 }
 
 /// The deployment, if the database holds one already.
 pub fn find(connection: &mut Connection) -> Result<Option<Deployment>, Error> {
-    type Row = (String, String, Vec<u8>, Timestamp);
+    type Row = (String, String, Vec<u8>, Option<Vec<u8>>, Timestamp);
     let columns = (
         deployment::id,
         deployment::issuer,
         deployment::root_check,
+        deployment::next_root_check,
         deployment::created_at,
     );
     let row: Option<Row> = deployment::table
         .select(columns)
         .first(connection)
         .optional()?;
-    let parse = |(id, issuer, root_check, created_at): Row| {
+    let parse = |(id, issuer, root_check, next_root_check, created_at): Row| {
         let id = id
             .parse()
             .map_err(|error| Error::corrupt("deployment.id", error))?;
@@ -41,6 +46,7 @@ pub fn find(connection: &mut Connection) -> Result<Option<Deployment>, Error> {
             id,
             issuer,
             root_check,
+            next_root_check,
             created_at: created_at.into(),
         })
     };
@@ -54,6 +60,7 @@ pub fn insert(connection: &mut Connection, new: &Deployment) -> Result<(), Error
             deployment::id.eq(new.id.as_str()),
             deployment::issuer.eq(&new.issuer),
             deployment::root_check.eq(&new.root_check),
+            deployment::next_root_check.eq(&new.next_root_check),
             deployment::epoch.eq(0),
             deployment::created_at.eq(Timestamp::from(new.created_at)),
         ))
@@ -69,6 +76,30 @@ pub fn set_issuer(connection: &mut Connection, issuer: &str) -> Result<(), Error
     Ok(())
 }
 
+/// Lets no other transaction that takes this lock go on until this one ends: changes of secrets come one after the other. SQLite has one
+/// writer anyway.
+pub fn lock(connection: &mut Connection) -> Result<(), Error> {
+    diesel::update(deployment::table)
+        .set(deployment::epoch.eq(deployment::epoch))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Records what root secrets open the database: this one, and beside it a new one while it changes.
+pub fn set_root_checks(
+    connection: &mut Connection,
+    check: &[u8],
+    next: Option<&[u8]>,
+) -> Result<(), Error> {
+    diesel::update(deployment::table)
+        .set((
+            deployment::root_check.eq(check.to_vec()),
+            deployment::next_root_check.eq(next.map(<[u8]>::to_vec)),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
 /// Records that keys are made with this prefix from now on; knowing it already is fine. All that keys were ever made with.
 pub fn use_prefix(
     connection: &mut Connection,
@@ -79,12 +110,15 @@ pub fn use_prefix(
         .select(key_prefixes::prefix)
         .load(connection)?;
     if !known.iter().any(|known| known == prefix.as_str()) {
-        diesel::insert_into(key_prefixes::table)
-            .values((
-                key_prefixes::prefix.eq(prefix.as_str()),
-                key_prefixes::created_at.eq(Timestamp::from(now)),
-            ))
-            .execute(connection)?;
+        let new = (
+            key_prefixes::prefix.eq(prefix.as_str()),
+            key_prefixes::created_at.eq(Timestamp::from(now)),
+        );
+        // Another node that starts at the same moment may be faster.
+        each!(connection, |inner| diesel::insert_into(key_prefixes::table)
+            .values(new)
+            .on_conflict_do_nothing()
+            .execute(inner))?;
     }
     known
         .into_iter()

@@ -75,7 +75,7 @@ pub(super) enum Reason {
 
 impl Error {
     /// The database cannot be used now.
-    pub(super) fn unavailable(source: impl Into<Cause>) -> Self {
+    pub fn unavailable(source: impl Into<Cause>) -> Self {
         Self::Unavailable {
             source: source.into(),
         }
@@ -90,7 +90,7 @@ impl Error {
     }
 
     /// The row that this call had made as its own is another call's now.
-    pub(super) fn taken_over(constraint: &str) -> Self {
+    pub fn taken_over(constraint: &str) -> Self {
         Self::Conflict {
             constraint: constraint.to_owned(),
             source: Reason::TakenOver.into(),

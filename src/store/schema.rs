@@ -12,6 +12,7 @@ table! {
         root_check -> Binary,
         epoch -> BigInt,
         created_at -> BigInt,
+        next_root_check -> Nullable<Binary>,
     }
 }
 
@@ -30,6 +31,7 @@ table! {
         sealed -> Binary,
         created_at -> BigInt,
         changed_at -> BigInt,
+        next_sealed -> Nullable<Binary>,
     }
 }
 

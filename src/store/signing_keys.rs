@@ -96,6 +96,14 @@ pub fn insert(connection: &mut Connection, new: &StoredSigningKey) -> Result<(),
     Ok(())
 }
 
+/// Writes what a key's private part is sealed with.
+pub fn set_sealed(connection: &mut Connection, kid: &str, sealed: &[u8]) -> Result<(), Error> {
+    diesel::update(signing_keys::table.find(kid))
+        .set(signing_keys::sealed.eq(sealed.to_vec()))
+        .execute(connection)?;
+    Ok(())
+}
+
 /// Where a key goes and which moment that sets.
 #[derive(Clone, Copy, Debug)]
 pub enum Step<'a> {
@@ -110,6 +118,11 @@ pub enum Step<'a> {
         at: jiff::Timestamp,
         /// From when it is out of the set.
         remove_at: jiff::Timestamp,
+    },
+    /// From any state but the end → `withdrawn`.
+    Withdraw {
+        /// Since when it signs no more.
+        at: jiff::Timestamp,
     },
     /// The row goes, with the private key in it; only from this state.
     Remove {
@@ -137,6 +150,12 @@ pub fn take(connection: &mut Connection, kid: &str, step: Step<'_>) -> Result<bo
                 ))
                 .execute(connection)?
         }
+        Step::Withdraw { at } => diesel::update(row.filter(signing_keys::state.ne("withdrawn")))
+            .set((
+                signing_keys::state.eq("withdrawn"),
+                signing_keys::retired_at.eq(Timestamp::from(at)),
+            ))
+            .execute(connection)?,
         Step::Remove { from } => {
             diesel::delete(row.filter(signing_keys::state.eq(from.to_owned())))
                 .execute(connection)?

@@ -8,7 +8,9 @@
 //! * A retired key stays in the set until its last token has expired, and [`SETTLING`] longer for the same slow nodes,
 //!   which may have signed with it for a little while after it retired.
 //!
-//! The one exception is the first start: keys of an empty ring sign at once, since nobody can have cached a set yet.
+//! Two exceptions. At the first start keys of an empty ring sign at once, since nobody can have cached a set yet. And when the active
+//! key is withdrawn another one signs at once, known to verifiers or not: a key that others may have is worse than a token that is
+//! refused until the set is read again.
 
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
@@ -55,6 +57,11 @@ pub enum Step {
         kid: String,
         /// The active key of the same algorithm, if there is one: it retires at the same moment.
         retire: Option<Retirement>,
+    },
+    /// Take the key out of the set at once; what it signed is refused from now on.
+    Withdraw {
+        /// Any key but one that is withdrawn already.
+        kid: String,
     },
     /// Delete the retired key.
     Remove {
@@ -126,6 +133,31 @@ impl KeyRing {
             return Err(RotateError::TooEarly { from });
         }
         Ok(self.replacement(next, now).into())
+    }
+
+    /// The steps by which a key is withdrawn: another one takes its place in the same moment. None if it is withdrawn already; `None` if
+    /// there is no such key.
+    pub fn withdraw(&self, kid: &str) -> Option<Vec<Step>> {
+        let key = self.keys().iter().find(|key| key.key.kid() == kid)?;
+        let algorithm = key.algorithm();
+        let withdraw = Step::Withdraw {
+            kid: kid.to_owned(),
+        };
+        Some(match key.state {
+            KeyState::Withdrawn => vec![],
+            KeyState::Retired { .. } => vec![withdraw],
+            KeyState::Next => vec![withdraw, Step::CreateNext(algorithm)],
+            KeyState::Active { .. } => {
+                let successor = match self.next(algorithm) {
+                    Some(next) => Step::Activate {
+                        kid: next.key.kid().to_owned(),
+                        retire: None,
+                    },
+                    None => Step::CreateActive(algorithm),
+                };
+                vec![withdraw, successor, Step::CreateNext(algorithm)]
+            }
+        })
     }
 
     /// The oldest key in state next.
@@ -253,6 +285,7 @@ mod tests {
                             self.key(&kid).state = KeyState::Retired { since, remove_at };
                         }
                     }
+                    Step::Withdraw { kid } => self.key(&kid).state = KeyState::Withdrawn,
                     Step::Remove { kid } => self.keys.retain(|key| key.key.kid() != kid),
                 }
             }
@@ -291,6 +324,7 @@ mod tests {
             Step::CreateNext(_) => "create next",
             Step::Activate { retire: None, .. } => "activate",
             Step::Activate { .. } => "replace",
+            Step::Withdraw { .. } => "withdraw",
             Step::Remove { .. } => "remove",
         };
         steps.iter().map(name).collect()
@@ -365,6 +399,36 @@ mod tests {
         deployment.now += minutes(1);
         let steps = deployment.ring().plan(&rs256, deployment.now);
         assert_eq!(kids(&steps), ["activate", "create next"]);
+    }
+
+    #[test]
+    fn whatever_key_is_withdrawn_one_signs_and_one_is_next() {
+        let mut deployment = Deployment::start(RotationPolicy::default());
+        let algorithm = SigningAlgorithm::Es256;
+        assert_eq!(deployment.ring().withdraw("nonsense"), None);
+        let active = deployment.ring().active(algorithm).unwrap();
+        let active = active.kid().to_owned();
+        let next = deployment.ring().next(algorithm).unwrap();
+        let next = next.key.kid().to_owned();
+        let steps = deployment.ring().withdraw(&active).unwrap();
+        assert_eq!(kids(&steps), ["withdraw", "activate", "create next"]);
+        deployment.perform(steps);
+        assert_eq!(deployment.ring().active(algorithm).unwrap().kid(), next);
+        assert_eq!(deployment.ring().withdraw(&active), Some(vec![]));
+        let waiting = deployment.ring().next(algorithm).unwrap();
+        let waiting = waiting.key.kid().to_owned();
+        let steps = deployment.ring().withdraw(&waiting).unwrap();
+        assert_eq!(kids(&steps), ["withdraw", "create next"]);
+        deployment.perform(steps);
+        assert!(deployment.ring().next(algorithm).is_some());
+        assert_eq!(deployment.ring().plan(&ALGORITHMS, deployment.now), []);
+        // Without a next one, which a crash cannot bring about, one is made that signs at once.
+        let key = deployment.ring().next(algorithm).unwrap();
+        let key = key.key.kid().to_owned();
+        deployment.key(&key).state = KeyState::Withdrawn;
+        let ring = KeyRing::new(deployment.keys.clone(), deployment.policy).unwrap();
+        let steps = ring.withdraw(&next).unwrap();
+        assert_eq!(kids(&steps), ["withdraw", "create active", "create next"]);
     }
 
     #[test]

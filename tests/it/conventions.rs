@@ -30,6 +30,8 @@ pub(crate) fn filled(shop: &Shop, key: &str, route: &Endpoint) -> String {
         .replace("{permission_id}", "per_aaaaaaaaaaaaaaaaaaaaaaaaaa")
         .replace("{user_id}", "usr_aaaaaaaaaaaaaaaaaaaaaaaaaa")
         .replace("{kid}", "nonsense")
+        .replace("{purpose}", "cookies")
+        .replace("{generation}", "0")
 }
 
 /// A request by whoever may call the route.

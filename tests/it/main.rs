@@ -23,6 +23,7 @@ mod outbox;
 mod payment_service;
 mod provider;
 mod resources;
+mod secrets;
 mod signing_keys;
 mod store;
 mod support;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::test_app::{Shop, TestApp};
 
 /// The paths of the contract that are built, with their methods.
-const CONTRACT: [(&str, &[&str]); 31] = [
+const CONTRACT: [(&str, &[&str]); 32] = [
     ("/.well-known/jwks.json", &["get"]),
     ("/docs", &["get"]),
     ("/livez", &["get"]),
@@ -43,6 +43,7 @@ const CONTRACT: [(&str, &[&str]); 31] = [
     ("/v1/resources", &["get", "post"]),
     ("/v1/resources/{id}", &["delete", "get", "patch"]),
     ("/v1/resources/{id}/permissions", &["get", "post"]),
+    ("/v1/signing-keys/{kid}/withdraw", &["post"]),
     ("/v1/token", &["post"]),
 ];
 

@@ -5,6 +5,7 @@
 use jsonwebtoken::jwk::JwkSet;
 use serde_json::{Value, json};
 
+use crate::support::credentials::OperatorWith;
 use crate::support::test_app::{PAYMENT, Shop, TestApp};
 use crate::support::transcript::Answer;
 use crate::support::verifier::{jwk_set, verified};
@@ -235,4 +236,129 @@ async fn rotating_breaks_no_management_token() {
     rotate(&app, json!({})).await.expect(200);
     // The same token as before, signed by a key that is retired now.
     app.get("/v1/keys").operator().send().await.expect(200);
+}
+
+/// The keys in this state.
+async fn kids(app: &TestApp, state: &str) -> Vec<String> {
+    let list = app.get("/v1/signing-keys").operator().send().await;
+    let list = list.expect(200);
+    let items = list["items"].as_array().unwrap().iter();
+    items
+        .filter(|item| item["state"] == state)
+        .map(|item| item["kid"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+async fn withdraw(app: &TestApp, kid: &str) -> Answer {
+    let path = format!("/v1/signing-keys/{kid}/withdraw");
+    let answer = app.post(&path).operator().send().await;
+    // It may be the one that signed the operator's token.
+    app.forget_operator_token();
+    answer
+}
+
+#[tokio::test]
+async fn a_withdrawn_key_is_out_of_the_set_at_once_and_another_signs() {
+    let setup = TestApp::setup().config(|config| config.token.reuse_seconds = 60);
+    let shop = Shop::on(setup.start().await).await;
+    let app = &shop.app;
+    let key = shop.key().await;
+    let leaked = app.trade(&key.key).await.expect(200).text("access_token");
+    let kid = crate::support::test_app::jose_header(&leaked)["kid"].clone();
+    let kid = kid.as_str().unwrap();
+    let answer = withdraw(app, kid).await.expect(200);
+    assert_eq!(answer["state"], "withdrawn");
+    assert_eq!(answer["kid"], kid);
+    assert!(answer.header("etag").is_some());
+    let set = jwk_set(app).await;
+    assert!(set.find(kid).is_none());
+    assert!(verified(&set, &leaked, PAYMENT).is_none());
+    // The next one signs at once, and nothing that the old one signed is handed out again.
+    let token = app.trade(&key.key).await.expect(200).text("access_token");
+    assert!(verified(&set, &token, PAYMENT).is_some());
+    assert_eq!(states(app).await, (3, 3, 0));
+    // Once more is done, and on record once.
+    withdraw(app, kid).await.expect(200);
+    let events =
+        "SELECT count(*) AS number FROM audit_events WHERE action = 'signing_keys.withdrawn'";
+    assert_eq!(app.count(events).await, 1);
+    withdraw(app, "nonsense").await.problem("not_found");
+    let shop = shop.again(TestApp::restart).await;
+    assert_eq!(kids(&shop.app, "withdrawn").await, [kid]);
+    assert!(jwk_set(&shop.app).await.find(kid).is_none());
+    shop.app.trade(&key.key).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_key_of_any_state_can_be_withdrawn_and_one_signs_and_one_is_next() {
+    let app = TestApp::new().await;
+    app.pass(2 * MAX_AGE);
+    rotate(&app, json!({})).await.expect(200);
+    for state in ["next", "retired", "active"] {
+        for kid in kids(&app, state).await {
+            withdraw(&app, &kid).await.expect(200);
+            assert!(jwk_set(&app).await.find(&kid).is_none());
+        }
+    }
+    assert_eq!(states(&app).await, (3, 3, 0));
+    assert_eq!(kids(&app, "withdrawn").await.len(), 9);
+}
+
+#[tokio::test]
+async fn a_management_token_that_a_withdrawn_key_signed_is_refused() {
+    let app = TestApp::new().await;
+    let token = app.operator_token(None);
+    let kid = crate::support::test_app::jose_header(&token)["kid"].clone();
+    let path = format!("/v1/signing-keys/{}/withdraw", kid.as_str().unwrap());
+    let bearer = crate::support::credentials::Bearer(&token);
+    app.post(&path).by(&bearer).send().await.expect(200);
+    app.get("/v1/keys")
+        .by(&bearer)
+        .send()
+        .await
+        .problem("invalid_token");
+    app.get("/v1/keys")
+        .by(&OperatorWith("keys:read"))
+        .send()
+        .await
+        .expect(200);
+}
+
+#[tokio::test]
+async fn rotations_and_withdrawals_at_once_leave_one_that_signs_and_one_that_will() {
+    let app = TestApp::setup().workers(3).start().await;
+    app.pass(2 * MAX_AGE);
+    let active = kids(&app, "active").await;
+    let scopes = OperatorWith("signing_keys:read signing_keys:write");
+    let rotate = || app.post("/v1/signing-keys/rotate").by(&scopes).send();
+    let withdraw = |kid: &str| {
+        let path = format!("/v1/signing-keys/{kid}/withdraw");
+        app.post(&path).by(&scopes).send()
+    };
+    // Whichever wins, the other finds it or does its work on it; a token of a withdrawn key is refused.
+    let calls = (
+        rotate(),
+        withdraw(&active[0]),
+        rotate(),
+        withdraw(&active[1]),
+    );
+    let (a, b, c, d) = tokio::join!(calls.0, calls.1, calls.2, calls.3);
+    for answer in [a, b, c, d] {
+        assert!(
+            matches!(answer.status, 200 | 401 | 409),
+            "{}",
+            answer.transcript()
+        );
+    }
+    let list = app
+        .get("/v1/signing-keys")
+        .by(&scopes)
+        .send()
+        .await
+        .expect(200);
+    let items = list["items"].as_array().unwrap();
+    for (state, number) in [("active", 3), ("next", 3)] {
+        let found = items.iter().filter(|item| item["state"] == state).count();
+        assert_eq!(found, number, "{state}");
+    }
 }

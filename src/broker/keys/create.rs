@@ -21,7 +21,7 @@ use crate::domain::provider_name::ProviderName;
 use crate::domain::resource::ResourceIdentifier;
 use crate::domain::user::User;
 use crate::store::api_keys::{self, StoredKey};
-use crate::store::{Transaction, credentials, idp_operations, organizations};
+use crate::store::{Transaction, credentials, idp_operations, organizations, secrets};
 
 /// A key to be issued.
 #[derive(Clone, Debug)]
@@ -195,9 +195,11 @@ impl Broker {
         let (key, grantor) = (plan.key.clone(), plan.grantor.clone());
         let (credential, operation) = (draft.credential.clone(), draft.operation.clone());
         let (created_by, now) = (origin.actor.clone(), self.now());
+        let since = self.secrets_since();
         let written = self.store.write(move |tx| {
             check_room(tx, &key.organization_id)?;
             grantor.check_key(tx, &key)?;
+            secrets::require_usable(tx, &credential, since)?;
             api_keys::insert(tx, &key, &created_by)?;
             credentials::insert(tx, &credential)?;
             idp_operations::insert(tx, &operation, now)?;

@@ -63,7 +63,7 @@ impl Broker {
         presented: &[u8],
         origin: Origin,
     ) -> Result<Arc<Record>, Refusal> {
-        let record = self.identify(presented).await?;
+        let record = self.identify(presented, origin.address).await?;
         let now = self.now();
         if let Some(stopped @ (super::super::Stopped::Revoked | super::super::Stopped::Rotated)) =
             record.stopped(now)
@@ -91,7 +91,8 @@ impl Broker {
     ) -> Result<Leaked, Refusal> {
         let mut outcome = Leaked::default();
         for text in texts {
-            let record = match self.identify(text).await {
+            // These calls have a limit of their own.
+            let record = match self.identify(text, None).await {
                 Ok(record) => record,
                 Err(Refusal::Malformed | Refusal::Forged | Refusal::Unknown) => {
                     outcome.unknown += 1;
@@ -321,6 +322,6 @@ fn as_refusal(error: Error) -> Refusal {
     match error {
         Error::Store(error) => Refusal::Store(error),
         Error::Provider(error) => Refusal::Provider(Arc::new(error)),
-        other => Refusal::NoSigningKey(other.to_string()),
+        other => Refusal::Internal(other.to_string()),
     }
 }

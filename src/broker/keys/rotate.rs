@@ -15,7 +15,7 @@ use crate::domain::id::{CredentialId, KeyId, OperationId};
 use crate::domain::lifecycle::{CredentialState, EndReason};
 use crate::store::api_keys::{self, StoredKey};
 use crate::store::idp_operations::{self, Operation, OperationKind};
-use crate::store::{self, Change, credentials, idempotency};
+use crate::store::{self, Change, credentials, idempotency, secrets};
 
 /// How a key is rotated.
 #[derive(Clone, Copy, Debug, Default)]
@@ -102,8 +102,10 @@ impl Broker {
             draft.operation.clone(),
             self.now(),
         );
+        let since = self.secrets_since();
         let written = self.store.write(move |tx| {
             grantor.check_key(tx, &key)?;
+            secrets::require_usable(tx, &credential, since)?;
             credentials::insert(tx, &credential)?;
             idp_operations::insert(tx, &operation, now)?;
             Ok::<_, Error>(())

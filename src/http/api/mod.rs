@@ -15,6 +15,7 @@ pub mod organizations;
 pub mod permissions;
 pub mod resources;
 pub mod roles;
+pub mod secrets;
 pub mod signing_keys;
 pub mod usage;
 pub mod users;

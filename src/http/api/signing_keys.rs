@@ -151,6 +151,38 @@ pub async fn rotate_signing_keys(
     }))
 }
 
+/// Nothing is to be said.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Nothing {}
+
+/// Withdraw a signing key
+///
+/// For ever, and at once: it leaves the JWK set, and whatever it signed is refused here from now on. Services that keep the set refuse
+/// it when they read the set again. If it was active, the next one signs from now on, known to them or not. Only for the deployment's
+/// operator.
+#[utoipa::path(
+    post, path = "/v1/signing-keys/{kid}/withdraw", tag = "signing keys",
+    params(("kid" = String, Path, description = "The key's id in the JWK set.")),
+    responses((
+        status = 200, description = "The signing key as it is now", body = SigningKeyBody,
+        headers(("ETag" = String, description = "Its version, which is that of its state.")),
+    )),
+)]
+pub async fn withdraw_signing_key(
+    call: Call,
+    _: NoQuery,
+    Id(kid): Id<String>,
+    _: OptionalJson<Nothing>,
+) -> Result<HttpResponse, Problem> {
+    let withdrawn = call
+        .broker
+        .withdraw_signing_key(&kid, &call.caller, call.origin())
+        .await?;
+    let body = SigningKeyBody::from(withdrawn);
+    Ok(item(body.version(), &body))
+}
+
 /// Says when the next key will be old enough.
 fn too_early(error: Error, call: &Call) -> Problem {
     let wait = match &error {

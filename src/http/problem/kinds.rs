@@ -167,6 +167,11 @@ impl Problem {
             .with_retry_after(retry_after)
     }
 
+    /// 503: nothing signs tokens of this kind; ask again in `retry_after` seconds.
+    pub fn signing_key_unavailable(retry_after: u32) -> Self {
+        Self::new(Code::SigningKeyUnavailable, "ask again").with_retry_after(retry_after)
+    }
+
     /// 503: an identity provider is down, misconfigured, or refuses what we hold to be right.
     pub fn identity_provider_unavailable(retry_after: u32) -> Self {
         Self::new(Code::IdentityProviderUnavailable, "ask again").with_retry_after(retry_after)

@@ -67,6 +67,33 @@ fn a_long_list_comes_whole_and_a_cut_one_says_so() {
 }
 
 #[test]
+fn a_signing_key_is_withdrawn_beside_a_server_and_commands_go_on() {
+    let home = Home::new();
+    home.shop();
+    let key = home.key()["key"].as_str().unwrap().to_owned();
+    let server = home.serve();
+    let list = home.kagiya(&["signing-keys", "list", "--json"]).json();
+    let items = list["items"].as_array().unwrap();
+    for item in items.iter().filter(|item| item["state"] == "active") {
+        let kid = item["kid"].as_str().unwrap();
+        let line = ["signing-keys", "withdraw", kid, "--json"];
+        let withdrawn = home.kagiya(&line).json();
+        assert_eq!(withdrawn["items"][0]["state"], "withdrawn");
+        assert_eq!(server.trade(&key).0, 200);
+    }
+    let list = home.kagiya(&["signing-keys", "list"]).done();
+    assert_eq!(list.matches("withdrawn").count(), 3, "{list}");
+    home.kagiya(&["signing-keys", "withdraw", "nonsense"])
+        .refused();
+    for line in [
+        ["signing-keys", "withdraw", "../keys"],
+        ["secrets", "rotate", "nonsense"],
+    ] {
+        assert_eq!(home.kagiya(&line).code, Some(2));
+    }
+}
+
+#[test]
 fn signing_keys_are_listed_and_not_rotated_too_soon() {
     let home = Home::new();
     home.shop();

@@ -25,7 +25,7 @@ async fn a_second_row_with_a_unique_value_is_a_conflict_with_the_name_of_its_col
             "api_key_permissions.key_id_permission_id",
         ),
         (
-            "INSERT INTO deployment SELECT 'other', issuer, root_check, 0, 0 FROM deployment"
+            "INSERT INTO deployment (id, issuer, root_check, epoch, created_at) SELECT 'other', issuer, root_check, 0, 0 FROM deployment"
                 .to_owned(),
             "deployment_one_row",
         ),

@@ -85,7 +85,7 @@ impl Database {
             "'\\x00'"
         };
         let row = format!(
-            "INSERT INTO deployment VALUES ('test', 'https://kagiya.test', {root_check}, 0, 0)"
+            "INSERT INTO deployment (id, issuer, root_check, epoch, created_at) VALUES ('test', 'https://kagiya.test', {root_check}, 0, 0)"
         );
         block_on(async move { store.write(move |tx| execute(tx, &row)).await }).unwrap();
     }

@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use kagiya::app::ServerAddress;
@@ -24,7 +25,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// What outlives the process: its data folder and its database.
 pub(crate) struct Place {
     folder: TempDir,
-    postgres: Option<(Database, String)>,
+    postgres: Option<(Arc<Database>, String)>,
+    root_secret: String,
 }
 
 impl Place {
@@ -32,6 +34,7 @@ impl Place {
         Self {
             folder: tempfile::tempdir().unwrap(),
             postgres: None,
+            root_secret: ROOT_SECRET.to_owned(),
         }
     }
 
@@ -42,7 +45,23 @@ impl Place {
         let url = format!("{}&application_name={name}", database.url());
         Self {
             folder: tempfile::tempdir().unwrap(),
-            postgres: Some((database, url)),
+            postgres: Some((Arc::new(database), url)),
+            root_secret: ROOT_SECRET.to_owned(),
+        }
+    }
+
+    /// With this root secret from now on, where it is given at all.
+    pub(crate) fn root_secret(&mut self, root_secret: &str) {
+        self.root_secret = root_secret.to_owned();
+    }
+
+    /// Another data folder on the same PostgreSQL database.
+    pub(crate) fn sibling(&self) -> Self {
+        let shared = self.postgres.as_ref().expect("a server on SQLite is alone");
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            postgres: Some((Arc::clone(&shared.0), shared.1.clone())),
+            root_secret: self.root_secret.clone(),
         }
     }
 
@@ -84,7 +103,8 @@ impl Place {
         if let Some((_, url)) = &self.postgres {
             command
                 .env("KAGIYA_DATABASE_URL", url)
-                .env("KAGIYA_ROOT_SECRET", ROOT_SECRET);
+                .env("KAGIYA_ROOT_SECRET", &self.root_secret)
+                .env("KAGIYA_SECRETS_ANNOUNCE_SECONDS", "1");
         }
         command
     }

@@ -246,6 +246,14 @@ impl TestApp {
         }
     }
 
+    /// From now on with another one than before, as after the key was withdrawn that signed it.
+    pub(crate) fn forget_operator_token(&self) {
+        *self
+            .operator_token
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     fn mint_operator_token(&self, scopes: Option<&str>) -> String {
         let world = self.world();
         let settings = settings(&world.setup.config, ISSUER.parse().unwrap()).unwrap();
@@ -505,6 +513,7 @@ impl Run {
         let around = Surroundings {
             clock: Arc::new(self.clock),
             random: Arc::new(SystemRandom),
+            root_file: None,
             providers: self.providers,
             log: Box::new(self.log),
             log_format: LineFormat::Json,
