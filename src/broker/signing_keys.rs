@@ -22,6 +22,9 @@ use crate::token::rotation::{RotateError, RotationPolicy, Step};
 use crate::token::signing_key::{SigningKey, SigningKeyError};
 use crate::token::verify::Verifier;
 
+/// Two RSA keys take some 200 to 600 ms to make: more than all else at a first start.
+const PUT_OFF: SigningAlgorithm = SigningAlgorithm::Rs256;
+
 /// The ring, and what checks tokens by it.
 pub struct Signing {
     /// The keys.
@@ -69,7 +72,23 @@ pub enum SigningError {
     Ring(#[from] KeyRingError),
 }
 
+impl From<SigningError> for Error {
+    fn from(error: SigningError) -> Self {
+        match error {
+            SigningError::Store(error) => Self::Store(error),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
 impl Signing {
+    /// Whether every algorithm has its keys. Until then a verifier must not keep the set: the keys to come sign at once.
+    pub fn is_complete(&self) -> bool {
+        SigningAlgorithm::ALL
+            .into_iter()
+            .all(|algorithm| !self.ring.lacks(algorithm))
+    }
+
     /// Reads and opens them.
     pub(super) async fn load(
         store: &Store,
@@ -159,11 +178,41 @@ fn open(row: StoredSigningKey, secrets: &PurposeSecrets) -> Result<RingKey, Sign
 impl Broker {
     /// Takes whatever steps are due: the first keys, rotation by age, the removal of keys that no token needs any more.
     pub(super) async fn tend_signing_keys(&self) -> Result<(), SigningError> {
-        let steps = self
-            .signing
-            .load()
-            .ring
-            .plan(&SigningAlgorithm::ALL, self.now());
+        self.tend(&SigningAlgorithm::ALL).await
+    }
+
+    /// The same at the start, which must not wait for what takes long to make: that is made beside the requests, at once.
+    pub(super) async fn tend_signing_keys_at_start(&self) -> Result<(), SigningError> {
+        let put_off =
+            PUT_OFF != self.settings.default_algorithm && self.signing.load().ring.lacks(PUT_OFF);
+        let quick: Vec<SigningAlgorithm> = SigningAlgorithm::ALL
+            .into_iter()
+            .filter(|algorithm| !put_off || *algorithm != PUT_OFF)
+            .collect();
+        self.tend(&quick).await
+    }
+
+    /// Makes sure that a key of `algorithm` can sign, for a resource that is about to ask for one.
+    pub(super) async fn have_signing_key(&self, algorithm: SigningAlgorithm) -> Result<(), Error> {
+        if self.signing.load().ring.active(algorithm).is_some() {
+            return Ok(());
+        }
+        self.tend_signing_keys().await.map_err(Error::from)
+    }
+
+    async fn tend(&self, algorithms: &[SigningAlgorithm]) -> Result<(), SigningError> {
+        let signing = self.signing.load_full();
+        let ring = &signing.ring;
+        let (late, planned): (Vec<_>, Vec<_>) = algorithms
+            .iter()
+            .copied()
+            .partition(|algorithm| *algorithm == PUT_OFF && ring.lacks(PUT_OFF));
+        let mut steps = ring.plan(&planned, self.now());
+        steps.extend(
+            late.into_iter()
+                .filter_map(|algorithm| ring.first_keys(algorithm))
+                .flatten(),
+        );
         if steps.is_empty() {
             Ok(())
         } else {
@@ -229,12 +278,7 @@ impl Broker {
                     })?,
             );
         }
-        self.take_steps(steps, origin)
-            .await
-            .map_err(|error| match error {
-                SigningError::Store(error) => Error::Store(error),
-                other => Error::Internal(other.to_string()),
-            })?;
+        self.take_steps(steps, origin).await?;
         Ok(self.signing.load().published())
     }
 
@@ -254,11 +298,16 @@ impl Broker {
             None,
             describe(&steps),
         );
-        let first = self.signing.load().ring.keys().is_empty();
+        let first: Vec<SigningAlgorithm> = steps.iter().filter_map(first_of).collect();
         self.store
             .write(move |tx| {
-                // Two nodes that start together on an empty table: the second finds the keys of the first.
-                if first && !signing_keys::all(tx)?.is_empty() {
+                // Two that make the first keys at once, on two nodes or on one: the second finds the keys of the first.
+                let present = if first.is_empty() {
+                    Vec::new()
+                } else {
+                    signing_keys::all(tx)?
+                };
+                if present.iter().any(|key| first.contains(&key.algorithm)) {
                     return Ok(());
                 }
                 for key in &made {
@@ -319,6 +368,14 @@ fn take(tx: &mut store::Transaction<'_>, step: &Step, now: Timestamp) -> Result<
         }
     }
     Ok(())
+}
+
+/// The algorithm whose first key a step makes.
+fn first_of(step: &Step) -> Option<SigningAlgorithm> {
+    match step {
+        Step::CreateActive(algorithm) => Some(*algorithm),
+        _ => None,
+    }
 }
 
 fn describe(steps: &[Step]) -> serde_json::Value {

@@ -140,7 +140,7 @@ impl Broker {
             settings,
         });
         broker.tell_age(&broker.signing());
-        broker.tend_signing_keys().await?;
+        broker.tend_signing_keys_at_start().await?;
         broker.clear_up_after_a_crash().await?;
         Ok(broker)
     }

@@ -12,9 +12,11 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use crate::config::{Config, Environment, Sources};
 
 pub mod admin;
+pub mod backup;
 mod client;
 pub mod completions;
 pub mod demo;
+pub mod doctor;
 mod failure;
 mod id;
 pub mod key;
@@ -25,8 +27,10 @@ mod node;
 mod operator;
 mod organization_name;
 pub mod organizations;
+mod pinned;
 mod print;
 pub mod resources;
+pub mod restore;
 pub mod serve;
 pub mod signing_keys;
 mod welcome;
@@ -104,6 +108,9 @@ enum Command {
     #[command(subcommand)]
     Admin(admin::Command),
     Migrate(migrate::Options),
+    Doctor(doctor::Options),
+    Backup(backup::Options),
+    Restore(restore::Options),
     Completions(completions::Options),
 }
 
@@ -145,6 +152,9 @@ fn dispatch(command: Option<Command>, globals: &GlobalOptions) -> Result<(), Fai
         Some(Command::Key(command)) => key::run(&command, globals),
         Some(Command::Admin(command)) => admin::run(&command, globals),
         Some(Command::Migrate(options)) => migrate::run(&options, globals),
+        Some(Command::Doctor(options)) => doctor::run(&options, globals),
+        Some(Command::Backup(options)) => backup::run(&options, globals),
+        Some(Command::Restore(options)) => restore::run(&options, globals),
         Some(Command::Completions(options)) => completions::run(&options, globals),
     }
 }

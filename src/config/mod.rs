@@ -18,10 +18,12 @@ mod layers;
 mod limits;
 mod listener;
 mod log;
+mod readiness;
 mod secrets;
 mod server;
 mod shutdown;
 mod signing;
+mod tls;
 mod token;
 mod usage;
 mod value;
@@ -38,10 +40,12 @@ use self::layers::Layers;
 pub use self::limits::Limits;
 pub use self::listener::Listener;
 pub use self::log::{Log, LogFormat};
+pub use self::readiness::Readiness;
 pub use self::secrets::Secrets;
 pub use self::server::Server;
 pub use self::shutdown::Shutdown;
 pub use self::signing::Signing;
+pub use self::tls::Tls;
 pub use self::token::Token;
 pub use self::usage::Usage;
 
@@ -54,6 +58,8 @@ pub struct Config {
     pub database: Database,
     /// The root secret; above all tables too.
     pub secrets: Secrets,
+    /// `[tls]`: the certificate.
+    pub tls: Tls,
     /// `[server]`: connections.
     pub server: Server,
     /// `[token]`: what is minted.
@@ -68,6 +74,8 @@ pub struct Config {
     pub usage: Usage,
     /// `[signing]`: the signing keys and the JWK set.
     pub signing: Signing,
+    /// `[readiness]`: what `/readyz` goes by.
+    pub readiness: Readiness,
     /// `[log]`: what is logged, and how.
     pub log: Log,
     /// `[shutdown]`: how it stops.
@@ -94,7 +102,9 @@ impl Config {
         let mut layers = Layers::read(sources)?;
         let config = Self::take(&mut layers)?;
         layers.refuse_unknown()?;
-        config.listener.check_exposure()?;
+        config
+            .listener
+            .check_exposure(config.tls.files().is_some())?;
         Ok(config)
     }
 
@@ -104,6 +114,7 @@ impl Config {
             listener: layers.take()?,
             database: layers.take()?,
             secrets: layers.take()?,
+            tls: layers.take()?,
             server: layers.take()?,
             token: layers.take()?,
             keys: layers.take()?,
@@ -111,6 +122,7 @@ impl Config {
             limits: layers.take()?,
             usage: layers.take()?,
             signing: layers.take()?,
+            readiness: layers.take()?,
             log: layers.take()?,
             shutdown: layers.take()?,
         })

@@ -7,7 +7,7 @@ use super::*;
 const EXAMPLE: &str = include_str!("../../config.example.toml");
 
 /// Settings of the example whose shown value is not the default, because there is none or it is found at start.
-const WITHOUT_FIXED_DEFAULT: [&str; 7] = [
+const WITHOUT_FIXED_DEFAULT: [&str; 10] = [
     "issuer",
     "workers",
     "database_url",
@@ -15,6 +15,9 @@ const WITHOUT_FIXED_DEFAULT: [&str; 7] = [
     "root_secret",
     "root_secret_file",
     "drain_seconds",
+    "metrics_listen",
+    "cert",
+    "key",
 ];
 
 fn load_with(

@@ -86,13 +86,24 @@ pub fn use_prefix(
             ))
             .execute(connection)?;
     }
-    known
-        .into_iter()
-        .map(|text| {
-            text.parse()
-                .map_err(|error| Error::corrupt("key_prefixes.prefix", error))
-        })
-        .collect()
+    parse_prefixes(known)
+}
+
+/// All prefixes that keys were ever made with.
+pub fn prefixes(connection: &mut Connection) -> Result<Vec<KeyPrefix>, Error> {
+    parse_prefixes(
+        key_prefixes::table
+            .select(key_prefixes::prefix)
+            .load(connection)?,
+    )
+}
+
+fn parse_prefixes(known: Vec<String>) -> Result<Vec<KeyPrefix>, Error> {
+    let parse = |text: String| {
+        text.parse()
+            .map_err(|error| Error::corrupt("key_prefixes.prefix", error))
+    };
+    known.into_iter().map(parse).collect()
 }
 
 /// How many changes that can alter an answer there have been.

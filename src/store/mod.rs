@@ -10,6 +10,7 @@
 
 pub mod api_keys;
 pub mod audit_events;
+pub mod backup;
 pub mod builtin_users;
 pub mod bulk_revocation;
 mod connection;
@@ -62,7 +63,7 @@ const DEADLINE: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct Options {
     /// `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/NAME?sslmode=disable|prefer|require`. With TLS, the certificate must be good
-    /// for the host and signed under a public root.
+    /// for the host and signed under a public root, or one of those in the PEM file that `sslrootcert=PATH` names.
     pub url: SecretText,
     /// How many connections serve at once: readers of SQLite, or all of PostgreSQL (4 to 8; more are slower).
     pub readers: usize,
@@ -134,6 +135,11 @@ impl Store {
     /// The names of the migrations that [`Store::migrate`] would apply. Blocks.
     pub fn pending_migrations(&self) -> Result<Vec<String>, Error> {
         on_own_thread(|| migrations::pending(&self.inner.target))
+    }
+
+    /// The migrations that were applied and that this program does not know: a newer one made them. Blocks.
+    pub fn unknown_migrations(&self) -> Result<Vec<String>, Error> {
+        on_own_thread(|| migrations::unknown_in(&self.inner.target))
     }
 
     /// Takes all migrations back, and with them all data. Blocks.
@@ -208,6 +214,11 @@ impl Store {
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), Error> {
         self.read(connection::ping).await
+    }
+
+    /// What time it is at the database server; none where there is no such server.
+    pub async fn server_time(&self) -> Result<Option<jiff::Timestamp>, Error> {
+        self.read(connection::server_time).await
     }
 
     /// Which database this is.

@@ -37,6 +37,8 @@ impl File {
             Purpose::Pool => READER,
             Purpose::Writer => WRITER,
             Purpose::Migration => MIGRATION,
+            // Nothing of its own: the journal of a copy is to stay as it is.
+            Purpose::Copy => "",
         })?;
         Ok(connection)
     }

@@ -14,6 +14,7 @@ async fn a_node_that_serves_says_so() {
         {"check": "database", "state": "ok"},
         {"check": "signing_key", "state": "ok"},
         {"check": "identity_providers", "state": "ok"},
+        {"check": "open_operations", "state": "ok"},
     ]});
     assert_eq!(*ready.json(), expected);
     for answer in [live, ready] {

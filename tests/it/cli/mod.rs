@@ -2,11 +2,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
+mod backup;
 mod commands;
 mod demo;
+mod doctor;
 mod keys;
+mod lock;
 mod offline;
 mod serve;
+mod tls;
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};

@@ -98,7 +98,15 @@ fn no_secret_is_an_argument_and_no_help_shows_one() {
         home.set(name, canary);
     }
     let mut pages = vec![vec!["--help"]];
-    for command in ["serve", "demo", "migrate", "completions"] {
+    for command in [
+        "serve",
+        "demo",
+        "migrate",
+        "backup",
+        "restore",
+        "doctor",
+        "completions",
+    ] {
         pages.push(vec![command, "--help"]);
     }
     for (command, subs) in [

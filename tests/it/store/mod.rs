@@ -8,6 +8,7 @@ mod group_commit;
 mod key_usage;
 mod migrations;
 mod schema;
+mod tls;
 mod writes;
 
 use diesel::QueryableByName;
