@@ -123,10 +123,7 @@ impl App {
             metrics: Arc::clone(&metrics),
         };
         let broker = Broker::start(foundations, settings(config, issuer)?).await?;
-        let readiness = Arc::new(NodeReadiness::new(
-            Arc::clone(&broker),
-            Duration::from_secs(config.readiness.lease_seconds.into()),
-        ));
+        let readiness = Arc::new(NodeReadiness::new(Arc::clone(&broker), &config.readiness));
         let maintenance = broker.maintain().beside(readiness.watch());
         Ok(Self {
             broker,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
 use crate::broker::Broker;
+use crate::config;
 use crate::http::health::{Check, CheckState, Readiness};
 use crate::store::idp_operations;
 
@@ -19,6 +20,7 @@ const ASKED_PER_LEASE: u32 = 4;
 pub struct NodeReadiness {
     broker: Arc<Broker>,
     lease: Duration,
+    memory: Duration,
     started: Instant,
     /// When the database answered last, in milliseconds after `started`.
     answered: AtomicU64,
@@ -28,15 +30,17 @@ pub struct NodeReadiness {
 }
 
 impl NodeReadiness {
-    /// Of a node that has just started, and so had its database a moment ago. It is without it when there was no answer for `lease`.
+    /// Of a node that has just started, and so had its database a moment ago. It is without it when there was no answer for the
+    /// lease, and what it remembers counts for as long as `settings` say beyond that.
     #[expect(
         clippy::disallowed_methods,
         reason = "measures how long the database has not answered, which must not depend on the clock being right"
     )]
-    pub(super) fn new(broker: Arc<Broker>, lease: Duration) -> Self {
+    pub(super) fn new(broker: Arc<Broker>, settings: &config::Readiness) -> Self {
         Self {
             broker,
-            lease,
+            lease: Duration::from_secs(settings.lease_seconds.into()),
+            memory: Duration::from_secs(settings.memory_seconds.into()),
             started: Instant::now(),
             answered: AtomicU64::new(0),
             providers: AtomicBool::new(true),
@@ -64,6 +68,7 @@ impl NodeReadiness {
                 ),
                 Err(_) => tracing::warn!("the database did not answer in time"),
             }
+            self.broker.trust_memory(self.silence() <= self.memory);
             tokio::time::sleep(self.lease / ASKED_PER_LEASE).await;
         }
     }

@@ -114,6 +114,7 @@ impl Broker {
             signing: ArcSwap::from_pointee(signing),
             catalogue,
             memory,
+            distrusts_memory: Default::default(),
             reuse: Reuse::new(settings.reuse_seconds, settings.remembered_keys),
             usage: Usage::default(),
             key_limits: KeyLimits::new(Arc::clone(&clock)),

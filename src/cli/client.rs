@@ -89,7 +89,7 @@ async fn reach(config: &Config) -> Result<Reached, Failure> {
     let path = &config.database.data_dir;
     if matches!(config.database.url(), DatabaseUrl::Postgres(_)) {
         let server = DataFolder::server(path)?;
-        return Ok(server.map_or(Reached::Nobody(None), |by| Reached::Server(by)));
+        return Ok(server.map_or(Reached::Nobody(None), Reached::Server));
     }
     let mut looks = 0;
     loop {

@@ -17,6 +17,7 @@ use super::Timestamp;
 use super::error::{Cause, Error};
 use super::postgres::{Pg, Server};
 use super::sqlite::File;
+use super::watched::Watched;
 
 /// Which database a store is kept in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +125,14 @@ impl Target {
         match self {
             Self::Postgres(_) => Backend::Postgres,
             Self::Sqlite(_) => Backend::Sqlite,
+        }
+    }
+
+    /// The SQLite file as it is now, to know it again.
+    pub(super) fn watch(&self) -> Result<Watched, Error> {
+        match self {
+            Self::Postgres(_) => Err(Error::unavailable(UrlError::NoFile)),
+            Self::Sqlite(file) => Watched::new(file.path().to_owned()),
         }
     }
 

@@ -33,6 +33,7 @@ pub mod signing_keys;
 mod sqlite;
 mod timestamp;
 mod transaction;
+mod watched;
 mod writer;
 
 use std::sync::Arc;
@@ -109,7 +110,8 @@ impl Store {
                     Arc::clone(&commits),
                 )?),
             };
-            let pool = Pool::open(target.clone(), options.readers)?;
+            let file = writer.as_ref().map(|writer| Arc::clone(writer.file()));
+            let pool = Pool::open(target.clone(), options.readers, file)?;
             Ok(Inner {
                 target: target.clone(),
                 pool,
@@ -211,9 +213,17 @@ impl Store {
         self.inner.subscribers.add(Box::new(subscriber));
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers. On SQLite also whether its file is the one that was opened, and, after writes were lost,
+    /// whether it takes one again.
     pub async fn ping(&self) -> Result<(), Error> {
-        self.read(connection::ping).await
+        if let Some(writer) = &self.inner.writer {
+            writer.file().check()?;
+        }
+        self.read(connection::ping).await?;
+        match &self.inner.writer {
+            Some(writer) if writer.is_failing() => self.write(|tx| deployment::touch(tx)).await,
+            _ => Ok(()),
+        }
     }
 
     /// What time it is at the database server; none where there is no such server.
@@ -265,9 +275,10 @@ impl Store {
         let inner = Arc::clone(&self.inner);
         let written = waiting(move || {
             let mut changes = Vec::new();
-            let outcome = inner
-                .pool
-                .run(|connection| transaction::run_alone(connection, &mut changes, code));
+            let outcome = inner.pool.run(|connection| {
+                let stands = |number| postgres::stands(&inner.target, number);
+                transaction::run_alone(connection, &mut changes, stands, code)
+            });
             drop(permit);
             inner.subscribers.publish(&changes);
             let value = outcome?;

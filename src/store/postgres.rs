@@ -15,12 +15,13 @@ use diesel::connection::{
     CacheSize, Connection, ConnectionSealed, Instrumentation, LoadConnection,
     MultiConnectionHelper, SimpleConnection, TransactionManager, TransactionManagerStatus,
 };
+use diesel::dsl::sql;
 use diesel::expression::QueryMetadata;
 use diesel::migration::MigrationConnection;
 use diesel::pg::{Pg as PgBackend, PgMetadataLookup, PgTypeMetadata};
 use diesel::query_builder::{Query, QueryFragment, QueryId};
-use diesel::sql_types::TypeMetadata;
-use diesel::{ConnectionResult, QueryResult};
+use diesel::sql_types::{BigInt, Nullable, Text, TypeMetadata};
+use diesel::{ConnectionResult, QueryResult, RunQueryDsl};
 use diesel_async::AsyncPgConnection;
 use diesel_async::async_connection_wrapper::{AsyncConnectionWrapper, BlockOn};
 use rustls::RootCertStore;
@@ -29,7 +30,7 @@ use rustls::pki_types::pem::PemObject;
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::connection::{Purpose, UrlError};
+use super::connection::{AnyConnection, Purpose, Target, UrlError};
 use super::error::{Cause, Error, Reason};
 
 /// How long a new connection may take, TLS and sign-in included.
@@ -37,6 +38,10 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long sent bytes may stay unacknowledged. Beyond it the server is gone without a word, and waiting helps nobody.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(5);
+
+/// How often it is asked what became of a commit, and how long it is waited in between.
+const ASKED: u32 = 40;
+const BETWEEN: Duration = Duration::from_millis(100);
 
 /// Drives all connections. Its own thread, as a connection must not die with the worker that opened it.
 static IO: LazyLock<std::io::Result<Runtime>> = LazyLock::new(|| {
@@ -115,6 +120,36 @@ impl Server {
 const SESSION: &str = "SET synchronous_commit = on; SET statement_timeout = '5s'; SET idle_in_transaction_session_timeout = '60s'";
 
 const MIGRATION: &str = "SET synchronous_commit = on; SET statement_timeout = 0";
+
+/// The number of the transaction that is open, by which it is found again when its connection is lost; none on SQLite.
+pub(super) fn transaction_number(connection: &mut AnyConnection) -> Result<Option<i64>, Error> {
+    let AnyConnection::Postgres(pg) = connection else {
+        return Ok(None);
+    };
+    let number = diesel::select(sql::<BigInt>("txid_current()")).get_result(pg)?;
+    Ok(Some(number))
+}
+
+/// Whether a transaction whose connection was lost at its commit stands, asked on a new connection; none if nobody says.
+///
+/// The server may not have noticed yet, or may be starting again: it is asked for as long as the caller of the write waits.
+pub(super) fn stands(target: &Target, number: i64) -> Option<bool> {
+    let query = format!("txid_status({number})");
+    for _ in 0..ASKED {
+        let status = target.connect(Purpose::Pool).and_then(|mut connection| {
+            let status: Option<String> =
+                diesel::select(sql::<Nullable<Text>>(&query)).get_result(&mut connection)?;
+            Ok(status)
+        });
+        match status.ok().flatten().as_deref() {
+            Some("committed") => return Some(true),
+            Some("aborted") => return Some(false),
+            // Still in progress, or no answer.
+            _ => std::thread::park_timeout(BETWEEN),
+        }
+    }
+    None
+}
 
 /// The URL as the driver takes it, and the file that `sslrootcert` names. `sslmode=verify-full` is what `require` means here.
 fn without_root_certificates(url: &str) -> (String, Option<PathBuf>) {

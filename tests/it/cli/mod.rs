@@ -10,6 +10,7 @@ mod keys;
 mod lock;
 mod offline;
 mod serve;
+mod storage;
 mod tls;
 
 use std::ffi::OsStr;
@@ -118,7 +119,12 @@ impl Home {
 
     /// Starts the program with these arguments and waits until it says that it serves.
     pub(crate) fn start(&self, arguments: &[&str]) -> Serving {
-        let mut command = self.command(KAGIYA);
+        self.start_by(KAGIYA, arguments)
+    }
+
+    /// The same by another program, which becomes it.
+    pub(crate) fn start_by(&self, program: &str, arguments: &[&str]) -> Serving {
+        let mut command = self.command(program);
         command
             .args(arguments)
             .stdin(Stdio::null())

@@ -6,6 +6,7 @@ mod changes;
 mod errors;
 mod group_commit;
 mod key_usage;
+mod lost_commit;
 mod migrations;
 mod schema;
 mod tls;
