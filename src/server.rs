@@ -4,16 +4,12 @@
 //! is 405. A row says who may call ([`Access`](crate::http::access::Access)), and the check is put in front of the handler from
 //! it. Tests hold the table against the OpenAPI document and the list of public routes.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
+use actix_web::App;
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{App, HttpServer};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc::{Receiver, channel};
 
 use crate::app::Observer;
 use crate::http::access::Access::{AnyCaller, Key, Management, Public};
@@ -30,6 +26,12 @@ use crate::http::middleware::{Around, Surroundings};
 use crate::http::openapi::{self, Rendered};
 use crate::http::routing::{self, Endpoint, delete, get, patch, post, put};
 use crate::http::{exchange, own_key};
+
+mod run;
+
+pub use self::run::{Server, Settings, termination};
+
+use self::run::Surface;
 
 /// Every route. Paths are tried in this order, so the busiest stand first.
 pub fn routes() -> Vec<Endpoint> {
@@ -311,97 +313,12 @@ impl Parts {
     }
 }
 
-/// How the server listens and stops.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Threads that serve requests.
-    pub workers: usize,
-    /// Connections that one worker holds; more wait to be accepted.
-    pub max_connections: usize,
-    /// How long an idle connection is kept.
-    pub keep_alive: Duration,
-    /// How long a client may take to send the head of a request.
-    pub head_timeout: Duration,
-    /// How long `/readyz` is 503 before the server stops accepting, so that a load balancer looks away first.
-    pub drain: Duration,
-    /// How long the requests in hand may take after that.
-    pub shutdown_timeout: Duration,
-}
-
-/// A port that is taken: its address is known before anything is served.
-pub struct Server {
-    listener: std::net::TcpListener,
-    address: SocketAddr,
-}
-
-impl Server {
-    /// Takes the port; port 0 takes a free one. Call it within a runtime.
-    ///
-    /// # Errors
-    /// When the address is in use, or not this machine's.
-    pub fn bind(address: SocketAddr, backlog: u32) -> std::io::Result<Self> {
-        let socket = match address {
-            SocketAddr::V4(_) => tokio::net::TcpSocket::new_v4()?,
-            SocketAddr::V6(_) => tokio::net::TcpSocket::new_v6()?,
-        };
-        // A restart must not wait for the connections of the last run to be forgotten.
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        let listener = socket.listen(backlog)?.into_std()?;
-        let address = listener.local_addr()?;
-        Ok(Self { listener, address })
-    }
-
-    /// The address that is listened on.
-    pub fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Serves until there is a word in `stop` (see [`termination`]): then `/readyz` is 503 for [`Settings::drain`], no connection is accepted any more, and the
-    /// requests in hand are finished. Counts and logs are to be flushed after that. A second word of `stop` ends the waiting.
-    ///
-    /// # Errors
-    /// When the workers cannot be started.
-    pub async fn run(
-        self,
-        settings: Settings,
-        parts: Parts,
-        mut stop: Receiver<()>,
-    ) -> std::io::Result<()> {
-        let stopping = Stopping::default();
-        let rendered = Arc::new(Rendered::new(&routes()));
-        let seen_by_workers = stopping.clone();
-        let server = HttpServer::new(move || app(&parts, &seen_by_workers, &rendered))
-            .workers(settings.workers)
-            .max_connections(settings.max_connections)
-            .keep_alive(settings.keep_alive)
-            .client_request_timeout(settings.head_timeout)
-            .shutdown_timeout(settings.shutdown_timeout.as_secs())
-            .tcp_nodelay(true)
-            .disable_signals()
-            .listen(self.listener)?
-            .run();
-        let handle = server.handle();
-        let mut server = std::pin::pin!(server);
-        tokio::select! {
-            ended = &mut server => return ended,
-            _ = stop.recv() => stopping.begin(),
-        }
-        tokio::select! {
-            ended = &mut server => return ended,
-            () = tokio::time::sleep(settings.drain) => {}
-            _ = stop.recv() => {}
-        }
-        let ((), ended) = tokio::join!(handle.stop(true), server);
-        ended
-    }
-}
-
 /// The application of one worker: one layer around everything, then the table.
-pub fn app(
+fn app(
     parts: &Parts,
     stopping: &Stopping,
     rendered: &Arc<Rendered>,
+    surface: Surface,
 ) -> App<
     impl ServiceFactory<
         ServiceRequest,
@@ -411,6 +328,8 @@ pub fn app(
         InitError = (),
     > + use<>,
 > {
+    let mut table = routes();
+    table.retain(|row| surface.answers(row.path));
     App::new()
         .app_data(web::Data::from(Arc::clone(&parts.authenticator)))
         .app_data(web::Data::from(Arc::clone(&parts.readiness)))
@@ -418,33 +337,8 @@ pub fn app(
         .app_data(web::Data::from(Arc::clone(rendered)))
         .app_data(web::Data::new(stopping.clone()))
         .configure(|config| (parts.data)(config))
-        .configure(|config| routing::register(routes(), config))
+        .configure(|config| routing::register(table, config))
         .wrap(Around::new(parts.surroundings.clone()))
-}
-
-/// A word for each SIGTERM and SIGINT from now on. Call it within a runtime.
-///
-/// # Errors
-/// When the signals cannot be listened to.
-pub fn termination() -> std::io::Result<Receiver<()>> {
-    let (mut terminate, mut interrupt) = (
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::interrupt())?,
-    );
-    let (word, words) = channel(1);
-    tokio::spawn(async move {
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-            // Nobody waits any more, or the word before this one has not been read: it says the same.
-            if word.try_send(()).is_err() && word.is_closed() {
-                return;
-            }
-        }
-    });
-    Ok(words)
 }
 
 #[cfg(test)]

@@ -3,9 +3,12 @@
 //! `kagiya serve`, every command that finds no server to call, and every test go through [`App::start`], so what is tested is what
 //! runs. What a test holds still is passed in: the time, the randomness, further identity providers, where the log goes.
 
+pub mod certificate;
 pub mod data_folder;
+pub mod doctor;
 mod observer;
 mod readiness;
+pub mod restore;
 pub mod root_secret;
 
 use std::io::Write;
@@ -14,7 +17,7 @@ use std::time::Duration;
 
 use thiserror::Error as ThisError;
 
-pub use self::data_folder::{DataFolder, FolderError, ServerAddress};
+pub use self::data_folder::{DataFolder, FolderError, Holder, ServerAddress};
 pub use self::observer::Observer;
 pub use self::readiness::NodeReadiness;
 
@@ -129,7 +132,7 @@ impl App {
             metrics: Arc::clone(&metrics),
         };
         let broker = Broker::start(foundations, settings(config, issuer)?).await?;
-        let readiness = Arc::new(NodeReadiness::new(Arc::clone(&broker)));
+        let readiness = Arc::new(NodeReadiness::new(Arc::clone(&broker), &config.readiness));
         let maintenance = broker.maintain().beside(readiness.watch());
         Ok(Self {
             broker,
@@ -175,6 +178,18 @@ impl App {
 /// # Errors
 /// When it does not answer.
 pub fn open_store(config: &Config) -> Result<Store, store::Error> {
+    open_or_create(config, true)
+}
+
+/// The same, without making a SQLite file that is not there.
+///
+/// # Errors
+/// When it does not answer.
+pub fn open_existing_store(config: &Config) -> Result<Store, store::Error> {
+    open_or_create(config, false)
+}
+
+fn open_or_create(config: &Config, create: bool) -> Result<Store, store::Error> {
     let (url, readers) = match config.database.url() {
         DatabaseUrl::Sqlite(path) => (
             SecretText::new(format!("sqlite:{}", path.display())),
@@ -185,7 +200,7 @@ pub fn open_store(config: &Config) -> Result<Store, store::Error> {
     Store::open(&Options {
         url,
         readers,
-        create: true,
+        create,
     })
 }
 

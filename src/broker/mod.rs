@@ -39,7 +39,7 @@ mod users;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -174,6 +174,8 @@ pub struct Broker {
     signing: ArcSwap<Signing>,
     catalogue: Arc<Versioned<Catalogue>>,
     memory: Arc<Memory>,
+    /// The database was silent for too long: what is remembered counts no more.
+    distrusts_memory: AtomicBool,
     reuse: Reuse,
     usage: Usage,
     key_limits: KeyLimits,
@@ -250,6 +252,11 @@ impl Broker {
     /// When there is none left.
     pub fn take_bad_key(&self, address: std::net::IpAddr) -> Result<(), u32> {
         self.bad_keys.take(address)
+    }
+
+    /// Whether keys may be judged by what is remembered of them. Where not, each is read, and refused with 503 if it cannot be.
+    pub fn trust_memory(&self, trust: bool) {
+        self.distrusts_memory.store(!trust, Ordering::Relaxed);
     }
 
     /// The resources and permissions as they are now; read again if they changed.

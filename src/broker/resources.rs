@@ -128,6 +128,7 @@ impl Broker {
             None,
             details,
         );
+        self.have_signing_key(resource.signing_algorithm).await?;
         let outcome = (resource, permissions);
         let kept = self.kept(keep, &outcome, None)?;
         let written = outcome.clone();
@@ -216,6 +217,7 @@ impl Broker {
         loop {
             let before = self.changeable(id, &expected).await?;
             let after = self.resource_after(before, change.clone());
+            self.have_signing_key(after.signing_algorithm).await?;
             let details = json!({
                 "name": after.name, "token_lifetime": after.token_lifetime, "signing_alg": after.signing_algorithm,
                 "metadata_claims": after.metadata_claims,

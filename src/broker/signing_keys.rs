@@ -24,6 +24,8 @@ use crate::token::verify::Verifier;
 
 /// How often a change by hand is planned anew because others change the keys at the same moment.
 const TRIES: usize = 3;
+/// Two RSA keys take some 200 to 600 ms to make: more than all else at a first start.
+const PUT_OFF: SigningAlgorithm = SigningAlgorithm::Rs256;
 
 /// The ring, and what checks tokens by it.
 pub struct Signing {
@@ -80,6 +82,15 @@ impl SigningError {
     }
 }
 
+impl From<SigningError> for Error {
+    fn from(error: SigningError) -> Self {
+        match error {
+            SigningError::Store(error) => Self::Store(error),
+            other => Self::Internal(other.to_string()),
+        }
+    }
+}
+
 impl Signing {
     /// Reads and opens them together with the secrets, of which another node may be replacing one at the same moment.
     pub(super) async fn load_with_secrets(
@@ -95,6 +106,13 @@ impl Signing {
         let secrets = PurposeSecrets::load(store, root).await?;
         let signing = Self::load(store, &secrets, settings).await?;
         Ok((secrets, signing))
+    }
+
+    /// Whether every algorithm has its keys. Until then a verifier must not keep the set: the keys to come sign at once.
+    pub fn is_complete(&self) -> bool {
+        SigningAlgorithm::ALL
+            .into_iter()
+            .all(|algorithm| !self.ring.lacks(algorithm))
     }
 
     /// Reads and opens them.
@@ -187,11 +205,41 @@ fn open(row: StoredSigningKey, secrets: &PurposeSecrets) -> Result<RingKey, Sign
 impl Broker {
     /// Takes whatever steps are due: the first keys, rotation by age, the removal of keys that no token needs any more.
     pub(super) async fn tend_signing_keys(&self) -> Result<(), SigningError> {
-        let steps = self
-            .signing
-            .load()
-            .ring
-            .plan(&SigningAlgorithm::ALL, self.now());
+        self.tend(&SigningAlgorithm::ALL).await
+    }
+
+    /// The same at the start, which must not wait for what takes long to make: that is made beside the requests, at once.
+    pub(super) async fn tend_signing_keys_at_start(&self) -> Result<(), SigningError> {
+        let put_off =
+            PUT_OFF != self.settings.default_algorithm && self.signing.load().ring.lacks(PUT_OFF);
+        let quick: Vec<SigningAlgorithm> = SigningAlgorithm::ALL
+            .into_iter()
+            .filter(|algorithm| !put_off || *algorithm != PUT_OFF)
+            .collect();
+        self.tend(&quick).await
+    }
+
+    /// Makes sure that a key of `algorithm` can sign, for a resource that is about to ask for one.
+    pub(super) async fn have_signing_key(&self, algorithm: SigningAlgorithm) -> Result<(), Error> {
+        if self.signing.load().ring.active(algorithm).is_some() {
+            return Ok(());
+        }
+        self.tend_signing_keys().await.map_err(Error::from)
+    }
+
+    async fn tend(&self, algorithms: &[SigningAlgorithm]) -> Result<(), SigningError> {
+        let signing = self.signing.load_full();
+        let ring = &signing.ring;
+        let (late, planned): (Vec<_>, Vec<_>) = algorithms
+            .iter()
+            .copied()
+            .partition(|algorithm| *algorithm == PUT_OFF && ring.lacks(PUT_OFF));
+        let mut steps = ring.plan(&planned, self.now());
+        steps.extend(
+            late.into_iter()
+                .filter_map(|algorithm| ring.first_keys(algorithm))
+                .flatten(),
+        );
         if steps.is_empty() {
             Ok(())
         } else {

@@ -117,6 +117,7 @@ impl Broker {
             signing: ArcSwap::from_pointee(signing),
             catalogue,
             memory,
+            distrusts_memory: Default::default(),
             reuse: Reuse::new(settings.reuse_seconds, settings.remembered_keys),
             usage: Usage::default(),
             key_limits: KeyLimits::new(Arc::clone(&clock)),
@@ -153,7 +154,7 @@ impl Broker {
         });
         broker.tell_age(&broker.signing());
         broker.settle_root().await?;
-        broker.tend_signing_keys().await?;
+        broker.tend_signing_keys_at_start().await?;
         broker.clear_up_after_a_crash().await?;
         Ok(broker)
     }

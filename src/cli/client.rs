@@ -13,8 +13,8 @@ use serde_json::Value;
 use tokio::sync::mpsc::channel;
 
 use super::node::{self, Node, Opening};
-use super::{Failure, GlobalOptions, operator};
-use crate::app::{DataFolder, FolderError, root_secret};
+use super::{Failure, GlobalOptions, operator, pinned};
+use crate::app::{DataFolder, FolderError, Holder, ServerAddress, root_secret};
 use crate::config::{Config, DatabaseUrl};
 use crate::domain::issuer::Issuer;
 use crate::domain::random::SystemRandom;
@@ -69,9 +69,9 @@ pub(super) fn call<T>(
             operator::refuse_missing_database(&config)?;
         }
         match reach(&config).await? {
-            Reached::Server(address) => {
+            Reached::Server(server) => {
                 let token = operator::token(&config, globals, None).await?;
-                ask(&Client::new(address, token)?).await
+                ask(&Client::new(&server, token)?).await
             }
             Reached::Nobody(folder) => beside_a_node(&config, globals, folder, ask).await,
         }
@@ -79,7 +79,7 @@ pub(super) fn call<T>(
 }
 
 enum Reached {
-    Server(SocketAddr),
+    Server(ServerAddress),
     /// No server; the folder is held now, except with PostgreSQL, where it guards nothing.
     Nobody(Option<DataFolder>),
 }
@@ -88,15 +88,19 @@ async fn reach(config: &Config) -> Result<Reached, Failure> {
     let path = &config.database.data_dir;
     if matches!(config.database.url(), DatabaseUrl::Postgres(_)) {
         let server = DataFolder::server(path)?;
-        return Ok(server.map_or(Reached::Nobody(None), |by| Reached::Server(by.address)));
+        return Ok(server.map_or(Reached::Nobody(None), Reached::Server));
     }
     let mut looks = 0;
     loop {
         match DataFolder::hold(path) {
             Ok(folder) => return Ok(Reached::Nobody(Some(folder))),
-            Err(FolderError::Held { by: Some(by), .. }) => return Ok(Reached::Server(by.address)),
-            // A server that is not ready yet, or another command: neither takes long.
-            Err(FolderError::Held { by: None, .. }) if looks < LOOKS => looks += 1,
+            Err(FolderError::Held { by, .. }) if looks < LOOKS => {
+                match by.and_then(Holder::server) {
+                    Some(server) => return Ok(Reached::Server(server)),
+                    // A server that is not ready yet, or another command: neither takes long.
+                    None => looks += 1,
+                }
+            }
             Err(error) => return Err(error.into()),
         }
         tokio::time::sleep(BETWEEN_LOOKS).await;
@@ -112,6 +116,9 @@ async fn beside_a_node<T>(
     let mut config = config.clone();
     config.listener.workers = std::num::NonZeroUsize::new(1);
     config.log.requests = false;
+    // Nobody but this process calls that node.
+    config.tls = Default::default();
+    config.listener.metrics_listen = None;
     config.log.level =
         tracing_subscriber::filter::Targets::new().with_default(tracing::Level::WARN);
     logs::install(&config.log);
@@ -134,7 +141,7 @@ async fn beside_a_node<T>(
     };
     let node = Node::start(&config, opening).await?;
     let token = operator::token(&config, globals, None).await?;
-    let client = Client::new(node.address(), token)?;
+    let client = Client::new(&node.reached_at(), token)?;
     let (word, stop) = channel(1);
     let asking = async {
         let answer = ask(&client).await;
@@ -165,7 +172,7 @@ async fn recorded_issuer(config: &Config) -> Result<Option<Issuer>, Failure> {
 }
 
 impl Client {
-    /// Calls the server at `address` with `token`.
+    /// Calls this server with `token`; by TLS only if it shows the certificate that it left in the data folder.
     ///
     /// # Errors
     /// When no client can be made.
@@ -173,15 +180,21 @@ impl Client {
         clippy::disallowed_methods,
         reason = "calls our own server alone, at the address that it left in the data folder"
     )]
-    pub(super) fn new(address: SocketAddr, token: SecretText) -> Result<Self, Failure> {
-        let http = reqwest::Client::builder()
+    pub(super) fn new(server: &ServerAddress, token: SecretText) -> Result<Self, Failure> {
+        let mut builder = reqwest::Client::builder();
+        let mut scheme = "http";
+        if let Some(fingerprint) = &server.certificate {
+            scheme = "https";
+            builder = builder.tls_backend_preconfigured(pinned::client_config(fingerprint)?);
+        }
+        let http = builder
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .timeout(PATIENCE)
             // A connection kept open would keep the node waiting that runs for this call.
             .pool_max_idle_per_host(0)
             .build()?;
-        let base = format!("http://{}", reachable(address));
+        let base = format!("{scheme}://{}", reachable(server.address));
         Ok(Self { http, base, token })
     }
 

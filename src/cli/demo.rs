@@ -72,10 +72,11 @@ async fn demonstrate(
     let file = KeyFile::create(&path)?;
     let root = folder.root_secret(config, &SystemRandom)?;
     let node = Node::start(config, serve::opening(config, root)).await?;
-    folder.announce(node.address())?;
-    let base = format!("http://{}", node.address());
+    let server = node.reached_at();
+    folder.announce(server.address, server.certificate.clone())?;
+    let base = node.base();
     let token = operator::token(config, globals, None).await?;
-    let client = Client::new(node.address(), token)?;
+    let client = Client::new(&server, token)?;
     let (stop, stopping) = channel(1);
     let showing = async {
         let made = example(&client).await;

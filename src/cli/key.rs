@@ -13,6 +13,8 @@ use crate::broker::tag_of;
 use crate::config::Config;
 use crate::domain::key_tag::KeyTagError;
 use crate::domain::plaintext_key::UnverifiedKey;
+use crate::domain::sealed::RootSecret;
+use crate::store::{Store, deployment};
 
 /// Far more than a key has: whoever gives something longer gave something else.
 const MOST_BYTES: u64 = 4096;
@@ -49,12 +51,25 @@ pub fn run(command: &Command, globals: &GlobalOptions) -> Result<(), Failure> {
     let Command::Inspect(options) = command;
     let config = globals.config(Vec::new())?;
     let text = read(&options.file)?;
-    let prefixes = config.keys.prefixes();
+    let database = database(&config, globals)?;
+    let mut prefixes = config.keys.prefixes();
+    if let Some((store, _)) = &database {
+        // Keys of an earlier prefix live on, whatever the configuration says today.
+        let recorded = node::block_on(async { Ok(store.read(deployment::prefixes).await?) })?;
+        prefixes = prefixes.and(recorded);
+    }
     let key = UnverifiedKey::parse(&text, &prefixes).map_err(|error| Failure::Refused {
         code: "malformed_key".to_owned(),
         detail: format!("this is no key: {error}"),
     })?;
-    let tag = tag(&config, globals, &key)?;
+    let tag = match database {
+        None => None,
+        Some((store, root)) => node::block_on(async {
+            let tag = tag_of(&key, &store, &root).await?;
+            store.close().await;
+            Ok(Some(tag))
+        })?,
+    };
     let word = match tag {
         None => "not_checked",
         Some(Ok(())) => "ok",
@@ -93,22 +108,16 @@ pub fn run(command: &Command, globals: &GlobalOptions) -> Result<(), Failure> {
     }
 }
 
-/// Whether the tag is ours; `None` where there is no database to ask. One that was named must be there.
-fn tag(
+/// The database and its root secret; none where there is no database to ask. One that was named must be there.
+fn database(
     config: &Config,
     globals: &GlobalOptions,
-    key: &UnverifiedKey<'_>,
-) -> Result<Option<Result<(), KeyTagError>>, Failure> {
+) -> Result<Option<(Store, RootSecret)>, Failure> {
     let is_named = globals.data_dir.is_some() || globals.database_url.is_some();
     if !is_named && !operator::database_is_there(config) {
         return Ok(None);
     }
-    let (store, root) = operator::open(config)?;
-    node::block_on(async {
-        let tag = tag_of(key, &store, &root).await?;
-        store.close().await;
-        Ok(Some(tag))
-    })
+    operator::open(config).map(Some)
 }
 
 fn read(file: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {

@@ -12,9 +12,11 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use crate::config::{Config, Environment, Sources};
 
 pub mod admin;
+pub mod backup;
 mod client;
 pub mod completions;
 pub mod demo;
+pub mod doctor;
 mod failure;
 mod id;
 pub mod key;
@@ -27,8 +29,10 @@ mod operator;
 mod organization_name;
 pub mod organizations;
 mod permissions;
+mod pinned;
 mod print;
 pub mod resources;
+pub mod restore;
 pub mod roles;
 pub mod secrets;
 pub mod serve;
@@ -115,6 +119,9 @@ enum Command {
     #[command(subcommand)]
     Admin(admin::Command),
     Migrate(migrate::Options),
+    Doctor(doctor::Options),
+    Backup(backup::Options),
+    Restore(restore::Options),
     Completions(completions::Options),
 }
 
@@ -159,6 +166,9 @@ fn dispatch(command: Option<Command>, globals: &GlobalOptions) -> Result<(), Fai
         Some(Command::Key(command)) => key::run(&command, globals),
         Some(Command::Admin(command)) => admin::run(&command, globals),
         Some(Command::Migrate(options)) => migrate::run(&options, globals),
+        Some(Command::Doctor(options)) => doctor::run(&options, globals),
+        Some(Command::Backup(options)) => backup::run(&options, globals),
+        Some(Command::Restore(options)) => restore::run(&options, globals),
         Some(Command::Completions(options)) => completions::run(&options, globals),
     }
 }

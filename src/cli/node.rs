@@ -13,7 +13,8 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc::Receiver;
 
 use super::Failure;
-use crate::app::{self, App, Surroundings};
+use crate::app::certificate::Certificate;
+use crate::app::{self, App, ServerAddress, Surroundings};
 use crate::config::Config;
 use crate::domain::clock::SystemClock;
 use crate::domain::issuer::Issuer;
@@ -31,6 +32,7 @@ pub(super) struct Node {
     server: Server,
     settings: Settings,
     parts: Parts,
+    certificate: Option<Arc<Certificate>>,
 }
 
 /// What a node needs beside the configuration.
@@ -57,9 +59,16 @@ impl Node {
             let listen = opening.listen;
             std::io::Error::new(error.kind(), format!("cannot listen on {listen}: {error}"))
         })?;
+        let (server, certificate) = with_tls(server, config)?;
+        let server = match config.listener.metrics_listen {
+            None => server,
+            Some(address) => server.with_metrics_on(address, BACKLOG).map_err(|error| {
+                std::io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+            })?,
+        };
         let issuer = match opening.issuer {
             Some(issuer) => issuer,
-            None => format!("http://{}", server.address()).parse()?,
+            None => base(&server).parse()?,
         };
         let around = Surroundings {
             clock: Arc::new(SystemClock),
@@ -84,6 +93,7 @@ impl Node {
             server,
             settings,
             parts,
+            certificate,
         })
     }
 
@@ -96,9 +106,36 @@ impl Node {
         self.serve(stop).await
     }
 
+    /// The certificate that it shows, if it serves by TLS.
+    pub(super) fn certificate(&self) -> Option<&Arc<Certificate>> {
+        self.certificate.as_ref()
+    }
+
+    /// Where it listens, as a URL.
+    pub(super) fn base(&self) -> String {
+        base(&self.server)
+    }
+
+    /// Where figures and probes have a port of their own.
+    pub(super) fn metrics_address(&self) -> Option<SocketAddr> {
+        self.server.metrics_address()
+    }
+
     /// The address that it listens on.
     pub(super) fn address(&self) -> SocketAddr {
         self.server.address()
+    }
+
+    /// Where a command on this machine reaches it.
+    pub(super) fn reached_at(&self) -> ServerAddress {
+        ServerAddress {
+            pid: std::process::id(),
+            address: self.address(),
+            certificate: self
+                .certificate
+                .as_ref()
+                .map(|certificate| certificate.fingerprint()),
+        }
     }
 
     /// The application.
@@ -115,6 +152,23 @@ impl Node {
         self.app.stop().await;
         Ok(served?)
     }
+}
+
+fn with_tls(
+    server: Server,
+    config: &Config,
+) -> Result<(Server, Option<Arc<Certificate>>), Failure> {
+    let Some((cert, key)) = config.tls.files() else {
+        return Ok((server, None));
+    };
+    let certificate = Certificate::load(cert, key)?;
+    let server = server.with_tls(certificate.server_config()?);
+    Ok((server, Some(certificate)))
+}
+
+fn base(server: &Server) -> String {
+    let scheme = if server.has_tls() { "https" } else { "http" };
+    format!("{scheme}://{}", server.address())
 }
 
 /// Runs a command's future on this thread. What runs beside the requests shares it; the workers have threads of their own, so one

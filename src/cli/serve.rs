@@ -2,10 +2,12 @@
 
 use std::io;
 use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::node::{self, Node, Opening};
 use super::{Failure, GlobalOptions, welcome};
 use crate::app::DataFolder;
+use crate::app::certificate::Certificate;
 use crate::config::Config;
 use crate::domain::random::SystemRandom;
 use crate::domain::sealed::RootSecret;
@@ -22,6 +24,7 @@ use crate::telemetry::logs::{self, LineFormat};
     after_long_help = r#"Examples:
   kagiya serve
   kagiya serve --listen 127.0.0.1:9000 --data-dir /var/lib/kagiya
+  kagiya serve --listen 0.0.0.0:443 --issuer https://keys.example.com --tls-cert fullchain.pem --tls-key key.pem
   KAGIYA_TRUSTED_PROXIES=10.0.0.0/8 kagiya serve --listen 0.0.0.0:8787 --issuer https://keys.example.com"#
 )]
 pub struct Options {
@@ -39,13 +42,29 @@ pub struct Options {
     /// Keys then cross the network in clear, unless something else protects it.
     #[arg(long)]
     pub insecure_http: bool,
+    /// Serve by TLS: the certificate and its chain in PEM, read again when the file changes [variable: KAGIYA_TLS_CERT]
+    #[arg(long, value_name = "FILE")]
+    pub tls_cert: Option<String>,
+    /// The private key of --tls-cert in PEM [variable: KAGIYA_TLS_KEY]
+    #[arg(long, value_name = "FILE")]
+    pub tls_key: Option<String>,
+    /// A second address, in clear, for /metrics and the probes [variable: KAGIYA_METRICS_LISTEN] [default: none]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub metrics_listen: Option<String>,
 }
 
 impl Options {
     /// The settings that were given, for [`GlobalOptions::config`](super::GlobalOptions::config).
     pub fn settings(&self) -> Vec<(&'static str, String)> {
         let mut settings = Vec::new();
-        settings.extend(self.listen.clone().map(|listen| ("listen", listen)));
+        for (name, given) in [
+            ("listen", &self.listen),
+            ("tls.cert", &self.tls_cert),
+            ("tls.key", &self.tls_key),
+            ("metrics_listen", &self.metrics_listen),
+        ] {
+            settings.extend(given.clone().map(|value| (name, value)));
+        }
         settings.extend(self.workers.map(|workers| ("workers", workers.to_string())));
         for (name, given) in [
             ("accept_new_issuer", self.accept_new_issuer),
@@ -72,12 +91,35 @@ pub fn run(options: &Options, globals: &GlobalOptions) -> Result<(), Failure> {
 async fn serve(config: &Config, globals: &GlobalOptions) -> Result<(), Failure> {
     // First of all, so that a signal during the start is not lost.
     let stop = server::termination()?;
-    let mut folder = DataFolder::hold(&config.database.data_dir)?;
+    let folder = DataFolder::hold(&config.database.data_dir)?;
     let root = folder.root_secret(config, &SystemRandom)?;
     let node = Node::start(config, opening(config, root)).await?;
-    folder.announce(node.address())?;
+    let address = node.address();
+    let folder = Arc::new(Mutex::new(folder));
+    let announce = move |folder: &Mutex<DataFolder>, certificate: Option<&Certificate>| {
+        // A file and a path: nothing that could be half changed.
+        let mut folder = folder.lock().unwrap_or_else(PoisonError::into_inner);
+        folder.announce(address, certificate.map(Certificate::fingerprint))
+    };
+    announce(&folder, node.certificate().map(Arc::as_ref))?;
+    let watching = node.certificate().map(|certificate| {
+        let folder = Arc::clone(&folder);
+        certificate.watch(move |certificate| {
+            if let Err(error) = announce(&folder, Some(certificate)) {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "commands on this machine will not know the new certificate"
+                );
+            }
+        })
+    });
     welcome::greet(&node, config, globals).await?;
     let served = node.serve(stop).await;
+    if let Some(watching) = watching {
+        watching.abort();
+        // An error says that it was aborted: with it goes its hold on the folder.
+        let _ = watching.await;
+    }
     // Held to the end: the next server starts on a database that is closed.
     drop(folder);
     served

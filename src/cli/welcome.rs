@@ -36,12 +36,13 @@ pub(super) async fn greet(
         );
         return Ok(());
     }
-    let mut text = format!(
-        "kagiya {} listens on http://{address}\n",
-        env!("CARGO_PKG_VERSION")
-    );
-    if issuer.as_str() != format!("http://{address}") {
+    let base = node.base();
+    let mut text = format!("kagiya {} listens on {base}\n", env!("CARGO_PKG_VERSION"));
+    if issuer.as_str() != base {
         text.push_str(&format!("  issuer       {issuer}\n"));
+    }
+    if let Some(metrics) = node.metrics_address() {
+        text.push_str(&format!("  metrics      http://{metrics}/metrics\n"));
     }
     text.push_str(&format!("  data         {}\n", place(config, &data)));
     text.push_str(&format!(
@@ -49,7 +50,7 @@ pub(super) async fn greet(
         root_secret_place(config, &data)
     ));
     if is_new {
-        text.push_str(&first_steps(config, globals, &format!("http://{address}")));
+        text.push_str(&first_steps(config, globals, &base));
     }
     text.push_str("Ctrl-C stops it.\n");
     // Where standard error is closed there is nobody to greet.

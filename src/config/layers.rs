@@ -218,7 +218,7 @@ impl<'a> Layers<'a> {
     fn origin(&self, path: &str) -> Origin {
         let whole = path.split('[').next().unwrap_or(path);
         if self.sources.flags.iter().any(|(flag, _)| *flag == whole) {
-            return Origin::Flag(format!("--{}", whole.replace('_', "-")));
+            return Origin::Flag(format!("--{}", whole.replace(['_', '.'], "-")));
         }
         let name = variable(whole);
         if self.known.iter().any(|known| known == whole)

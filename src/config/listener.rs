@@ -33,6 +33,10 @@ pub struct Listener {
     /// `insecure_http`, `KAGIYA_INSECURE_HTTP`, `--insecure-http`: listen beyond this machine without TLS and without a
     /// proxy that ends TLS; keys then cross the network in clear. Default `false`.
     pub insecure_http: bool,
+    /// `metrics_listen`, `KAGIYA_METRICS_LISTEN`, `--metrics-listen`: a second address and port, without TLS, for `/metrics`,
+    /// `/livez` and `/readyz`. `/metrics` is then not answered on `listen`; the probes are, on both. Default none.
+    #[serde(deserialize_with = "optional_socket_address")]
+    pub metrics_listen: Option<SocketAddr>,
 }
 
 impl Default for Listener {
@@ -44,6 +48,7 @@ impl Default for Listener {
             workers: None,
             trusted_proxies: Vec::new(),
             insecure_http: false,
+            metrics_listen: None,
         }
     }
 }
@@ -55,14 +60,15 @@ impl Listener {
     }
 
     /// Refuses to be reached from elsewhere in clear or without a name; asked once all layers are together.
-    pub(super) fn check_exposure(&self) -> Result<(), Error> {
+    pub(super) fn check_exposure(&self, has_tls: bool) -> Result<(), Error> {
         if self.is_loopback() {
             return Ok(());
         }
-        if self.trusted_proxies.is_empty() && !self.insecure_http {
+        if !has_tls && self.trusted_proxies.is_empty() && !self.insecure_http {
             return Err(Error::Together(format!(
-                "{} can be reached from other machines, and keys would cross the network in clear: listen on 127.0.0.1, or \
-                 put a proxy that ends TLS in front and name it in trusted_proxies, or set insecure_http = true",
+                "{} can be reached from other machines, and keys would cross the network in clear: give --tls-cert and \
+                 --tls-key, or put a proxy that ends TLS in front and name it in trusted_proxies, or set insecure_http = true, \
+                 or listen on 127.0.0.1",
                 self.listen
             )));
         }
@@ -100,6 +106,12 @@ fn socket_address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAd
     text.parse().map_err(|_| {
         de::Error::custom("must be an address and a port, such as 127.0.0.1:8787 or [::1]:8787")
     })
+}
+
+fn optional_socket_address<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SocketAddr>, D::Error> {
+    socket_address(deserializer).map(Some)
 }
 
 fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {

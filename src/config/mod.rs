@@ -19,12 +19,14 @@ mod limits;
 mod listener;
 mod log;
 mod organizations;
+mod readiness;
 mod rotation;
 mod secrets;
 mod server;
 mod shutdown;
 mod sign_in;
 mod signing;
+mod tls;
 mod token;
 mod usage;
 mod value;
@@ -42,12 +44,14 @@ pub use self::limits::Limits;
 pub use self::listener::Listener;
 pub use self::log::{Log, LogFormat};
 pub use self::organizations::{DefaultPermission, Organizations};
+pub use self::readiness::Readiness;
 pub use self::rotation::Rotation;
 pub use self::secrets::Secrets;
 pub use self::server::Server;
 pub use self::shutdown::Shutdown;
 pub use self::sign_in::SignIn;
 pub use self::signing::Signing;
+pub use self::tls::Tls;
 pub use self::token::Token;
 pub use self::usage::Usage;
 
@@ -60,6 +64,8 @@ pub struct Config {
     pub database: Database,
     /// The root secret; above all tables too.
     pub secrets: Secrets,
+    /// `[tls]`: the certificate.
+    pub tls: Tls,
     /// `[server]`: connections.
     pub server: Server,
     /// `[token]`: what is minted.
@@ -80,6 +86,8 @@ pub struct Config {
     pub sign_in: SignIn,
     /// `[secrets]`: how secrets are replaced.
     pub rotation: Rotation,
+    /// `[readiness]`: what `/readyz` goes by.
+    pub readiness: Readiness,
     /// `[log]`: what is logged, and how.
     pub log: Log,
     /// `[shutdown]`: how it stops.
@@ -106,7 +114,9 @@ impl Config {
         let mut layers = Layers::read(sources)?;
         let config = Self::take(&mut layers)?;
         layers.refuse_unknown()?;
-        config.listener.check_exposure()?;
+        config
+            .listener
+            .check_exposure(config.tls.files().is_some())?;
         Ok(config)
     }
 
@@ -116,6 +126,7 @@ impl Config {
             listener: layers.take()?,
             database: layers.take()?,
             secrets: layers.take()?,
+            tls: layers.take()?,
             server: layers.take()?,
             token: layers.take()?,
             keys: layers.take()?,
@@ -126,6 +137,7 @@ impl Config {
             signing: layers.take()?,
             sign_in: layers.take()?,
             rotation: layers.take()?,
+            readiness: layers.take()?,
             log: layers.take()?,
             shutdown: layers.take()?,
         })

@@ -45,10 +45,16 @@ pub async fn jwks(
     let tag = HeaderValue::from_str(set.etag()).map_err(Problem::internal)?;
     let unchanged = etag::is_unchanged(request.headers(), &tag);
     let head = |mut answer: HttpResponseBuilder| {
-        let max_age = broker.settings().jwks_max_age.as_secs();
+        let keep = if signing.is_complete() {
+            let max_age = broker.settings().jwks_max_age.as_secs();
+            format!("public, max-age={max_age}")
+        } else {
+            // The first second of a deployment: the keys to come sign as soon as they are there.
+            "no-cache".to_owned()
+        };
         answer
             .insert_header((ETAG, tag))
-            .insert_header((CACHE_CONTROL, format!("public, max-age={max_age}")))
+            .insert_header((CACHE_CONTROL, keep))
             .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"));
         answer
     };

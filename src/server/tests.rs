@@ -1,10 +1,12 @@
 //! The table against the document, and how a server starts and stops.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
 use ipnet::IpNet;
+use tokio::sync::mpsc::channel;
 
 use super::*;
 use crate::domain::random::SystemRandom;

@@ -88,6 +88,14 @@ pub fn append_all(connection: &mut Connection, events: &[AuditEvent]) -> Result<
     Ok(())
 }
 
+/// When the newest was written.
+pub fn newest(connection: &mut Connection) -> Result<Option<jiff::Timestamp>, Error> {
+    let newest: Option<Timestamp> = audit_events::table
+        .select(diesel::dsl::max(audit_events::at))
+        .first(connection)?;
+    Ok(newest.map(Into::into))
+}
+
 /// What a list of events is narrowed to.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {

@@ -3,15 +3,21 @@
 //! Queries are written once, against [`AnyConnection`], which the other modules call `Connection`. Where the dialects part
 //! (`ON CONFLICT`, row locks), `each!` compiles the statement once for each variant.
 
-use diesel::SqliteConnection;
+use std::path::PathBuf;
+
 use diesel::connection::{
     AnsiTransactionManager, SimpleConnection, TransactionManager, TransactionManagerStatus,
 };
+use diesel::dsl::sql;
+use diesel::sql_types::BigInt;
+use diesel::{RunQueryDsl, SqliteConnection};
 use thiserror::Error as ThisError;
 
-use super::error::Error;
+use super::Timestamp;
+use super::error::{Cause, Error};
 use super::postgres::{Pg, Server};
 use super::sqlite::File;
+use super::watched::Watched;
 
 /// Which database a store is kept in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +70,8 @@ pub(super) enum Purpose {
     Pool,
     /// The one that writes to SQLite.
     Writer,
+    /// Copying a SQLite database, or looking through a copy.
+    Copy,
     /// Changing the schema: no time limit, and on SQLite no foreign keys, since rebuilding a table drops it first.
     Migration,
 }
@@ -86,6 +94,14 @@ pub(super) enum UrlError {
     NoFile,
     #[error("the database URL for PostgreSQL is not valid")]
     Postgres(#[source] tokio_postgres::Error),
+    #[error("the root certificates of sslrootcert cannot be read from {path}")]
+    RootCertificates {
+        path: PathBuf,
+        #[source]
+        source: Cause,
+    },
+    #[error("TLS cannot be set up")]
+    Tls(#[source] rustls::Error),
 }
 
 impl Target {
@@ -109,6 +125,14 @@ impl Target {
         match self {
             Self::Postgres(_) => Backend::Postgres,
             Self::Sqlite(_) => Backend::Sqlite,
+        }
+    }
+
+    /// The SQLite file as it is now, to know it again.
+    pub(super) fn watch(&self) -> Result<Watched, Error> {
+        match self {
+            Self::Postgres(_) => Err(Error::unavailable(UrlError::NoFile)),
+            Self::Sqlite(file) => Watched::new(file.path().to_owned()),
         }
     }
 
@@ -166,4 +190,16 @@ fn depth(connection: &mut AnyConnection) -> u32 {
 /// Asks the database for an answer, any answer.
 pub(super) fn ping(connection: &mut AnyConnection) -> Result<(), Error> {
     Ok(connection.batch_execute("SELECT 1")?)
+}
+
+/// The server's time; SQLite has no server.
+pub(super) fn server_time(
+    connection: &mut AnyConnection,
+) -> Result<Option<jiff::Timestamp>, Error> {
+    let AnyConnection::Postgres(pg) = connection else {
+        return Ok(None);
+    };
+    let microseconds = sql::<BigInt>("(extract(epoch from clock_timestamp()) * 1000000)::bigint");
+    let time: Timestamp = diesel::select(microseconds).get_result(pg)?;
+    Ok(Some(time.into()))
 }

@@ -120,13 +120,34 @@ pub fn use_prefix(
             .on_conflict_do_nothing()
             .execute(inner))?;
     }
-    known
-        .into_iter()
-        .map(|text| {
-            text.parse()
-                .map_err(|error| Error::corrupt("key_prefixes.prefix", error))
-        })
-        .collect()
+    parse_prefixes(known)
+}
+
+/// All prefixes that keys were ever made with.
+pub fn prefixes(connection: &mut Connection) -> Result<Vec<KeyPrefix>, Error> {
+    parse_prefixes(
+        key_prefixes::table
+            .select(key_prefixes::prefix)
+            .load(connection)?,
+    )
+}
+
+fn parse_prefixes(known: Vec<String>) -> Result<Vec<KeyPrefix>, Error> {
+    let parse = |text: String| {
+        text.parse()
+            .map_err(|error| Error::corrupt("key_prefixes.prefix", error))
+    };
+    known.into_iter().map(parse).collect()
+}
+
+/// Writes the row and leaves it as it is, to see whether writing works. There and back: SQLite does not write what is equal.
+pub fn touch(connection: &mut Connection) -> Result<(), Error> {
+    for step in [1_i64, -1] {
+        diesel::update(deployment::table)
+            .set(deployment::epoch.eq(deployment::epoch + step))
+            .execute(connection)?;
+    }
+    Ok(())
 }
 
 /// How many changes that can alter an answer there have been.

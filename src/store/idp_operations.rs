@@ -201,6 +201,18 @@ pub fn open(connection: &mut Connection) -> Result<i64, Error> {
         .get_result(connection)?)
 }
 
+/// How many are open that were tried in vain already; others are under way, or not due.
+pub fn tried_in_vain(connection: &mut Connection) -> Result<i64, Error> {
+    Ok(idp_operations::table
+        .filter(
+            idp_operations::done_at
+                .is_null()
+                .and(idp_operations::attempts.gt(0)),
+        )
+        .count()
+        .get_result(connection)?)
+}
+
 /// Whether something of this kind is still to be done for a key.
 pub fn has_open(
     connection: &mut Connection,

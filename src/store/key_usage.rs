@@ -123,6 +123,9 @@ pub fn add(connection: &mut Connection, uses: &[DailyUse]) -> Result<(), Error> 
     Ok(())
 }
 
+/// What a row of a list is read from: day, resource, scope, exchanges, refusals.
+type Columns = (i64, Option<String>, Option<String>, i64, i64);
+
 /// A page of the figures of a key, the newest day first.
 pub fn list(
     connection: &mut Connection,
@@ -150,8 +153,8 @@ pub fn list(
                 .or(usage_daily::day.eq(day).and(usage_daily::target.lt(id))),
         );
     }
-    let rows: Vec<(i64, Option<String>, Option<String>, i64, i64)> = query.load(connection)?;
-    let use_of = |(day, resource, scope, exchanges, refusals)| DailyUse {
+    let rows: Vec<Columns> = query.load(connection)?;
+    let use_of = |(day, resource, scope, exchanges, refusals): Columns| DailyUse {
         key_id: *key,
         day,
         resource,

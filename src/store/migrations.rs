@@ -4,17 +4,19 @@
 
 use diesel::connection::SimpleConnection;
 use diesel::dsl::sql;
-use diesel::migration::MigrationVersion;
+use diesel::migration::{Migration, MigrationSource, MigrationVersion};
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::Connection;
-use super::connection::{Backend, Purpose, Target};
+use super::connection::{self, Purpose, Target};
 use super::error::{Cause, Error, Reason};
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
 const POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+
+type Backend = <Connection as diesel::Connection>::Backend;
 
 /// Any number that no other program of the same database uses: two nodes that start together migrate one after the other.
 const MIGRATE_ALONE: &str = "SELECT pg_advisory_lock(7813480412276431)";
@@ -37,6 +39,40 @@ pub(super) fn pending(target: &Target) -> Result<Vec<String>, Error> {
     })
 }
 
+/// What was applied and is not known here.
+pub(super) fn unknown_in(target: &Target) -> Result<Vec<String>, Error> {
+    unknown(&mut target.connect(Purpose::Migration)?)
+}
+
+/// What [`run`] would apply to the SQLite database of this connection.
+pub(super) fn pending_on(connection: &mut Connection) -> Result<Vec<String>, Error> {
+    let pending = connection
+        .pending_migrations(SQLITE)
+        .map_err(Error::query)?;
+    Ok(pending
+        .iter()
+        .map(|migration| migration.name().to_string())
+        .collect())
+}
+
+/// The versions that were applied and that this program does not know: a newer one made them.
+pub(super) fn unknown(connection: &mut Connection) -> Result<Vec<String>, Error> {
+    let known: Vec<Box<dyn Migration<Backend>>> =
+        MigrationSource::<Backend>::migrations(&SQLITE).map_err(Error::query)?;
+    let applied = connection.applied_migrations().map_err(Error::query)?;
+    let is_known = |version: &MigrationVersion<'_>| {
+        known
+            .iter()
+            .any(|migration| migration.name().version() == *version)
+    };
+    Ok(names(
+        applied
+            .into_iter()
+            .filter(|version| !is_known(version))
+            .collect(),
+    ))
+}
+
 /// Takes every version back, the newest first, and with them all data.
 pub(super) fn revert(target: &Target) -> Result<Vec<String>, Error> {
     alone(target, |connection, source| {
@@ -51,21 +87,21 @@ fn alone(
 ) -> Result<Vec<String>, Error> {
     let mut connection = target.connect(Purpose::Migration)?;
     let source = match target.backend() {
-        Backend::Postgres => {
+        connection::Backend::Postgres => {
             connection.batch_execute(MIGRATE_ALONE)?;
             POSTGRES
         }
-        Backend::Sqlite => SQLITE,
+        connection::Backend::Sqlite => SQLITE,
     };
     let changed = change(&mut connection, source).map_err(Error::query)?;
-    if target.backend() == Backend::Sqlite {
+    if target.backend() == connection::Backend::Sqlite {
         no_dangling_references(&mut connection)?;
     }
     Ok(changed)
 }
 
 /// Makes up for what [`Purpose::Migration`] leaves off.
-fn no_dangling_references(connection: &mut Connection) -> Result<(), Error> {
+pub(super) fn no_dangling_references(connection: &mut Connection) -> Result<(), Error> {
     let dangling: i64 = diesel::select(sql::<BigInt>(
         "(SELECT count(*) FROM pragma_foreign_key_check)",
     ))

@@ -10,6 +10,7 @@
 
 pub mod api_keys;
 pub mod audit_events;
+pub mod backup;
 pub mod builtin_users;
 pub mod bulk_revocation;
 mod connection;
@@ -36,6 +37,7 @@ mod sqlite;
 mod timestamp;
 mod transaction;
 pub mod users;
+mod watched;
 mod writer;
 
 use std::sync::Arc;
@@ -66,7 +68,7 @@ const DEADLINE: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug)]
 pub struct Options {
     /// `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/NAME?sslmode=disable|prefer|require`. With TLS, the certificate must be good
-    /// for the host and signed under a public root.
+    /// for the host and signed under a public root, or one of those in the PEM file that `sslrootcert=PATH` names.
     pub url: SecretText,
     /// How many connections serve at once: readers of SQLite, or all of PostgreSQL (4 to 8; more are slower).
     pub readers: usize,
@@ -112,7 +114,8 @@ impl Store {
                     Arc::clone(&commits),
                 )?),
             };
-            let pool = Pool::open(target.clone(), options.readers)?;
+            let file = writer.as_ref().map(|writer| Arc::clone(writer.file()));
+            let pool = Pool::open(target.clone(), options.readers, file)?;
             Ok(Inner {
                 target: target.clone(),
                 pool,
@@ -138,6 +141,11 @@ impl Store {
     /// The names of the migrations that [`Store::migrate`] would apply. Blocks.
     pub fn pending_migrations(&self) -> Result<Vec<String>, Error> {
         on_own_thread(|| migrations::pending(&self.inner.target))
+    }
+
+    /// The migrations that were applied and that this program does not know: a newer one made them. Blocks.
+    pub fn unknown_migrations(&self) -> Result<Vec<String>, Error> {
+        on_own_thread(|| migrations::unknown_in(&self.inner.target))
     }
 
     /// Takes all migrations back, and with them all data. Blocks.
@@ -209,9 +217,22 @@ impl Store {
         self.inner.subscribers.add(Box::new(subscriber));
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers. On SQLite also whether its file is the one that was opened, and, after writes were lost,
+    /// whether it takes one again.
     pub async fn ping(&self) -> Result<(), Error> {
-        self.read(connection::ping).await
+        if let Some(writer) = &self.inner.writer {
+            writer.file().check()?;
+        }
+        self.read(connection::ping).await?;
+        match &self.inner.writer {
+            Some(writer) if writer.is_failing() => self.write(|tx| deployment::touch(tx)).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// What time it is at the database server; none where there is no such server.
+    pub async fn server_time(&self) -> Result<Option<jiff::Timestamp>, Error> {
+        self.read(connection::server_time).await
     }
 
     /// Which database this is.
@@ -258,9 +279,10 @@ impl Store {
         let inner = Arc::clone(&self.inner);
         let written = waiting(move || {
             let mut changes = Vec::new();
-            let outcome = inner
-                .pool
-                .run(|connection| transaction::run_alone(connection, &mut changes, code));
+            let outcome = inner.pool.run(|connection| {
+                let stands = |number| postgres::stands(&inner.target, number);
+                transaction::run_alone(connection, &mut changes, stands, code)
+            });
             drop(permit);
             inner.subscribers.publish(&changes);
             let value = outcome?;

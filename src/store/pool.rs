@@ -13,6 +13,7 @@ use super::Connection;
 use super::connection::{Purpose, Target};
 use super::error::{Error, Reason};
 use super::transaction::guarded;
+use super::watched::Watched;
 
 /// How long a caller waits for a connection before it is told that the database is not available.
 const CHECKOUT: Duration = Duration::from_secs(3);
@@ -21,16 +22,23 @@ pub(super) struct Pool {
     target: Target,
     permits: Arc<Semaphore>,
     idle: Mutex<Vec<Connection>>,
+    /// The SQLite file, which must be the one that was opened.
+    file: Option<Arc<Watched>>,
 }
 
 impl Pool {
     /// A pool that lends `size` connections at once. Opens one, to see that the database is there.
-    pub(super) fn open(target: Target, size: usize) -> Result<Self, Error> {
+    pub(super) fn open(
+        target: Target,
+        size: usize,
+        file: Option<Arc<Watched>>,
+    ) -> Result<Self, Error> {
         let first = target.connect(Purpose::Pool)?;
         Ok(Self {
             target,
             permits: Arc::new(Semaphore::new(size.max(1))),
             idle: Mutex::new(vec![first]),
+            file,
         })
     }
 
@@ -67,6 +75,9 @@ impl Pool {
     }
 
     fn take(&self) -> Result<Connection, Error> {
+        if let Some(file) = &self.file {
+            file.check()?;
+        }
         while let Some(mut connection) = { self.idle().pop() } {
             if connection.is_reusable() {
                 return Ok(connection);

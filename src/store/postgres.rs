@@ -2,9 +2,11 @@
 //!
 //! The derive wants inner traits of diesel that only its own connections have; [`Pg`] passes them on. This file can go when
 //! diesel derives an asynchronous `MultiConnection` (merged upstream, not in diesel 2.3 and diesel-async 0.9); until then both
-//! crates are pinned to the exact version. TLS is rustls with the public roots; a certificate is checked whenever TLS is used.
+//! crates are pinned to the exact version. TLS is rustls, with the public roots or those of the file that `sslrootcert` names;
+//! certificate and host name are checked whenever TLS is used.
 
 use std::any::Any;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -13,25 +15,33 @@ use diesel::connection::{
     CacheSize, Connection, ConnectionSealed, Instrumentation, LoadConnection,
     MultiConnectionHelper, SimpleConnection, TransactionManager, TransactionManagerStatus,
 };
+use diesel::dsl::sql;
 use diesel::expression::QueryMetadata;
 use diesel::migration::MigrationConnection;
 use diesel::pg::{Pg as PgBackend, PgMetadataLookup, PgTypeMetadata};
 use diesel::query_builder::{Query, QueryFragment, QueryId};
-use diesel::sql_types::TypeMetadata;
-use diesel::{ConnectionResult, QueryResult};
+use diesel::sql_types::{BigInt, Nullable, Text, TypeMetadata};
+use diesel::{ConnectionResult, QueryResult, RunQueryDsl};
 use diesel_async::AsyncPgConnection;
 use diesel_async::async_connection_wrapper::{AsyncConnectionWrapper, BlockOn};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use tokio::runtime::{Builder, Runtime};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::connection::{Purpose, UrlError};
-use super::error::{Error, Reason};
+use super::connection::{AnyConnection, Purpose, Target, UrlError};
+use super::error::{Cause, Error, Reason};
 
 /// How long a new connection may take, TLS and sign-in included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long sent bytes may stay unacknowledged. Beyond it the server is gone without a word, and waiting helps nobody.
 const UNACKNOWLEDGED: Duration = Duration::from_secs(5);
+
+/// How often it is asked what became of a commit, and how long it is waited in between.
+const ASKED: u32 = 40;
+const BETWEEN: Duration = Duration::from_millis(100);
 
 /// Drives all connections. Its own thread, as a connection must not die with the worker that opened it.
 static IO: LazyLock<std::io::Result<Runtime>> = LazyLock::new(|| {
@@ -46,10 +56,13 @@ static IO: LazyLock<std::io::Result<Runtime>> = LazyLock::new(|| {
 #[derive(Clone)]
 pub(super) struct Server {
     config: tokio_postgres::Config,
+    tls: MakeRustlsConnect,
 }
 
 impl Server {
     pub(super) fn parse(url: &str) -> Result<Self, UrlError> {
+        let (url, roots) = without_root_certificates(url);
+        let tls = tls(roots.as_deref())?;
         let mut config: tokio_postgres::Config = url.parse().map_err(UrlError::Postgres)?;
         config
             .application_name("kagiya")
@@ -58,7 +71,7 @@ impl Server {
             .keepalives_interval(Duration::from_secs(5))
             .keepalives_retries(3)
             .tcp_user_timeout(UNACKNOWLEDGED);
-        Ok(Self { config })
+        Ok(Self { config, tls })
     }
 
     /// Connects and sets the session. Must not be called on a thread that drives futures.
@@ -68,7 +81,7 @@ impl Server {
             .block_on(async { tokio::time::timeout(CONNECT_TIMEOUT, self.open()).await })
             .map_err(|_| Error::from(Reason::ConnectTimeout))??;
         pg.batch_execute(match purpose {
-            Purpose::Pool | Purpose::Writer => SESSION,
+            Purpose::Pool | Purpose::Writer | Purpose::Copy => SESSION,
             Purpose::Migration => MIGRATION,
         })?;
         Ok(pg)
@@ -77,7 +90,7 @@ impl Server {
     async fn open(&self) -> Result<Pg, Error> {
         let (client, mut connection) = self
             .config
-            .connect(tls()?)
+            .connect(self.tls.clone())
             .await
             .map_err(Error::unavailable)?;
         let closed = Arc::new(AtomicBool::new(false));
@@ -108,18 +121,95 @@ const SESSION: &str = "SET synchronous_commit = on; SET statement_timeout = '5s'
 
 const MIGRATION: &str = "SET synchronous_commit = on; SET statement_timeout = 0";
 
-fn tls() -> Result<MakeRustlsConnect, Error> {
+/// The number of the transaction that is open, by which it is found again when its connection is lost; none on SQLite.
+pub(super) fn transaction_number(connection: &mut AnyConnection) -> Result<Option<i64>, Error> {
+    let AnyConnection::Postgres(pg) = connection else {
+        return Ok(None);
+    };
+    let number = diesel::select(sql::<BigInt>("txid_current()")).get_result(pg)?;
+    Ok(Some(number))
+}
+
+/// Whether a transaction whose connection was lost at its commit stands, asked on a new connection; none if nobody says.
+///
+/// The server may not have noticed yet, or may be starting again: it is asked for as long as the caller of the write waits.
+pub(super) fn stands(target: &Target, number: i64) -> Option<bool> {
+    let query = format!("txid_status({number})");
+    for _ in 0..ASKED {
+        let status = target.connect(Purpose::Pool).and_then(|mut connection| {
+            let status: Option<String> =
+                diesel::select(sql::<Nullable<Text>>(&query)).get_result(&mut connection)?;
+            Ok(status)
+        });
+        match status.ok().flatten().as_deref() {
+            Some("committed") => return Some(true),
+            Some("aborted") => return Some(false),
+            // Still in progress, or no answer.
+            _ => std::thread::park_timeout(BETWEEN),
+        }
+    }
+    None
+}
+
+/// The URL as the driver takes it, and the file that `sslrootcert` names. `sslmode=verify-full` is what `require` means here.
+fn without_root_certificates(url: &str) -> (String, Option<PathBuf>) {
+    let Some((base, query)) = url.split_once('?') else {
+        return (url.to_owned(), None);
+    };
+    let mut roots = None;
+    let rest: Vec<&str> = query
+        .split('&')
+        .filter_map(|parameter| match parameter.split_once('=') {
+            Some(("sslrootcert", path)) => {
+                // In a URL of PostgreSQL a plus is a plus.
+                let form = format!("path={}", path.replace('+', "%2B"));
+                roots = url::form_urlencoded::parse(form.as_bytes())
+                    .next()
+                    .map(|(_, path)| PathBuf::from(path.into_owned()));
+                None
+            }
+            Some(("sslmode", "verify-full")) => Some("sslmode=require"),
+            _ => Some(parameter),
+        })
+        .collect();
+    if rest.is_empty() {
+        (base.to_owned(), roots)
+    } else {
+        (format!("{base}?{}", rest.join("&")), roots)
+    }
+}
+
+fn tls(roots: Option<&Path>) -> Result<MakeRustlsConnect, UrlError> {
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let roots = webpki_roots::TLS_SERVER_ROOTS
-        .iter()
-        .cloned()
-        .collect::<rustls::RootCertStore>();
     let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(Error::unavailable)?
-        .with_root_certificates(roots)
+        .map_err(UrlError::Tls)?
+        .with_root_certificates(match roots {
+            Some(file) => read_roots(file)?,
+            None => webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),
+        })
         .with_no_client_auth();
     Ok(MakeRustlsConnect::new(config))
+}
+
+fn read_roots(file: &Path) -> Result<RootCertStore, UrlError> {
+    let unusable = |source: Cause| UrlError::RootCertificates {
+        path: file.to_owned(),
+        source,
+    };
+    let mut roots = RootCertStore::empty();
+    for certificate in
+        CertificateDer::pem_file_iter(file).map_err(|error| unusable(error.into()))?
+    {
+        let certificate = certificate.map_err(|error| unusable(error.into()))?;
+        roots
+            .add(certificate)
+            .map_err(|error| unusable(error.into()))?;
+    }
+    if roots.is_empty() {
+        return Err(unusable("it holds no certificate in PEM".into()));
+    }
+    Ok(roots)
 }
 
 type Inner = AsyncConnectionWrapper<AsyncPgConnection, OnIo>;
@@ -261,5 +351,40 @@ impl MultiConnectionHelper for Pg {
         lookup
             .downcast_mut::<BuiltInOnly>()
             .map(|lookup| lookup as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_root_certificates_are_taken_out_of_the_url() {
+        let taken = |url| {
+            let (url, roots) = without_root_certificates(url);
+            (url, roots.map(|path| path.display().to_string()))
+        };
+        let plain = "postgres://me:a%26b@db/k";
+        assert_eq!(taken(plain), (plain.to_owned(), None));
+        assert_eq!(
+            taken(
+                "postgres://db/k?sslmode=verify-full&sslrootcert=/etc/my%20ca+1.pem&options=-cx%3D1"
+            ),
+            (
+                "postgres://db/k?sslmode=require&options=-cx%3D1".to_owned(),
+                Some("/etc/my ca+1.pem".to_owned())
+            )
+        );
+        assert_eq!(
+            taken("postgres://db/k?sslrootcert=ca.pem"),
+            ("postgres://db/k".to_owned(), Some("ca.pem".to_owned()))
+        );
+    }
+
+    #[test]
+    fn root_certificates_that_cannot_be_read_are_named() {
+        let error = Server::parse("postgres://db/k?sslrootcert=/no/ca.pem").err();
+        let said = error.map(|error| error.to_string()).unwrap_or_default();
+        assert!(said.contains("/no/ca.pem"), "{said}");
     }
 }

@@ -3,6 +3,8 @@
 //! WAL, so that readers never wait for the writer; `synchronous=FULL`, so that a commit that was acknowledged survives a power
 //! loss; foreign keys enforced. A file is made only when asked for: a typo must not create an empty database.
 
+use std::path::{Path, PathBuf};
+
 use diesel::connection::SimpleConnection;
 use diesel::{Connection, SqliteConnection};
 
@@ -13,6 +15,7 @@ use super::error::Error;
 #[derive(Clone)]
 pub(super) struct File {
     uri: String,
+    path: PathBuf,
 }
 
 impl File {
@@ -23,11 +26,18 @@ impl File {
         if path.is_empty() || path.starts_with(":memory:") || path.contains('?') {
             return Err(UrlError::NoFile);
         }
+        let plain = PathBuf::from(path);
         let path = path.replace('%', "%25").replace('#', "%23");
         let mode = if create { "rwc" } else { "rw" };
         Ok(Self {
             uri: format!("file:{path}?mode={mode}"),
+            path: plain,
         })
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     pub(super) fn connect(&self, purpose: Purpose) -> Result<SqliteConnection, Error> {
@@ -37,6 +47,8 @@ impl File {
             Purpose::Pool => READER,
             Purpose::Writer => WRITER,
             Purpose::Migration => MIGRATION,
+            // Nothing of its own: the journal of a copy is to stay as it is.
+            Purpose::Copy => "",
         })?;
         Ok(connection)
     }

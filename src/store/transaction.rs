@@ -9,6 +9,7 @@ use diesel::prelude::*;
 use super::Connection;
 use super::connection::{begin, commit, roll_back, roll_back_nested};
 use super::error::{Error, Reason};
+use super::postgres;
 use super::schema::deployment;
 use crate::domain::id::{KeyId, OrganizationId};
 
@@ -96,10 +97,12 @@ where
 }
 
 /// Runs `code` in a transaction of its own. What it noted is put into `changes` before the commit: where the commit fails nobody knows
-/// whether it stands, and what may have changed is forgotten all the same.
+/// whether it stands, and what may have changed is forgotten all the same. Then `stands` is asked, with the transaction's number;
+/// if it cannot tell, the error is that of the commit.
 pub(super) fn run_alone<T, E>(
     connection: &mut Connection,
     changes: &mut Vec<Change>,
+    stands: impl FnOnce(i64) -> Option<bool>,
     code: impl FnOnce(&mut Transaction<'_>) -> Result<T, E>,
 ) -> Result<T, E>
 where
@@ -110,8 +113,18 @@ where
         Ok((value, noted)) => {
             *changes = noted;
             roll_back_nested(connection)?;
-            commit(connection)?;
-            Ok(value)
+            let number = postgres::transaction_number(connection)?;
+            match (commit(connection), number) {
+                (Ok(()), _) => Ok(value),
+                (Err(error), Some(number)) if stands(number) == Some(true) => {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "the answer to a commit was lost, and the commit stands"
+                    );
+                    Ok(value)
+                }
+                (Err(error), _) => Err(error.into()),
+            }
         }
         Err(error) => {
             roll_back(connection);

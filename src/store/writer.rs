@@ -6,7 +6,7 @@
 //! come: a lone writer pays for its own commit and nothing else.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use diesel::backend::Backend;
@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use super::connection::{Purpose, Target, begin, commit, roll_back_nested};
 use super::error::{Error, Reason};
 use super::transaction::{self, Change, Subscribers, Transaction};
+use super::watched::Watched;
 use super::{Connection, DEADLINE};
 
 /// How many writes may wait. More than this cannot be served within [`DEADLINE`] on a slow disk.
@@ -30,6 +31,8 @@ const GROUP: usize = 128;
 /// The way to the writer's thread. It ends when this is dropped, or by [`Writer::close`].
 pub(super) struct Writer {
     queue: mpsc::Sender<Message>,
+    file: Arc<Watched>,
+    failing: Arc<AtomicBool>,
 }
 
 enum Message {
@@ -45,18 +48,36 @@ impl Writer {
         commits: Arc<AtomicU64>,
     ) -> Result<Self, Error> {
         let connection = Some(target.connect(Purpose::Writer)?);
+        let file = Arc::new(target.watch()?);
+        let failing = Arc::new(AtomicBool::new(false));
         let (queue, messages) = mpsc::channel(QUEUE);
         let owner = Owner {
             target,
             connection,
             subscribers,
             commits,
+            file: Arc::clone(&file),
+            failing: Arc::clone(&failing),
         };
         thread::Builder::new()
             .name("kagiya-writer".to_owned())
             .spawn(move || owner.run(messages))
             .map_err(Error::unavailable)?;
-        Ok(Self { queue })
+        Ok(Self {
+            queue,
+            file,
+            failing,
+        })
+    }
+
+    /// The file that is written to.
+    pub(super) fn file(&self) -> &Arc<Watched> {
+        &self.file
+    }
+
+    /// Whether the last writes were lost, or are still waited for beyond the deadline.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
     }
 
     /// Queues a write and waits until it is durable. A caller that stops waiting stops a write that has not begun, and no other.
@@ -81,7 +102,10 @@ impl Writer {
         match timeout(DEADLINE, answer).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(Error::from(Reason::Closed).into()),
-            Err(_) => Err(Error::from(Reason::Deadline).into()),
+            Err(_) => {
+                self.failing.store(true, Ordering::Relaxed);
+                Err(Error::from(Reason::Deadline).into())
+            }
         }
     }
 
@@ -102,6 +126,8 @@ struct Owner {
     connection: Option<Connection>,
     subscribers: Arc<Subscribers>,
     commits: Arc<AtomicU64>,
+    file: Arc<Watched>,
+    failing: Arc<AtomicBool>,
 }
 
 impl Owner {
@@ -139,6 +165,7 @@ impl Owner {
         let outcome = self.group(&mut jobs, &mut changes);
         // Where the commit failed, nobody knows whether it stands: what may have changed is forgotten all the same.
         self.subscribers.publish(&changes);
+        self.failing.store(outcome.is_err(), Ordering::Relaxed);
         match outcome {
             Ok(()) => {
                 for job in jobs {
@@ -163,9 +190,14 @@ impl Owner {
     fn group(&mut self, jobs: &mut [Box<dyn Job>], changes: &mut Vec<Change>) -> Result<(), Error> {
         let mut connection = match self.connection.take() {
             Some(connection) => connection,
-            None => self.target.connect(Purpose::Writer)?,
+            None => {
+                // Another file in its place must not even be opened: opening may change it.
+                self.file.check()?;
+                self.target.connect(Purpose::Writer)?
+            }
         };
         let mut kept = false;
+        self.file.check()?;
         begin(&mut connection)?;
         for job in jobs {
             connection.execute_returning_count(&Savepoint)?;
@@ -184,6 +216,8 @@ impl Owner {
             connection.execute_returning_count(&ReleaseSavepoint)?;
         }
         commit(&mut connection)?;
+        // What went into a file that is not the database any more is not durable.
+        self.file.check()?;
         if kept {
             self.commits.fetch_add(1, Ordering::Relaxed);
         }

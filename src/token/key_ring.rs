@@ -101,6 +101,11 @@ impl KeyRing {
         active.map(|key| &key.key)
     }
 
+    /// Whether there is no key of `algorithm`, in whatever state.
+    pub fn lacks(&self, algorithm: SigningAlgorithm) -> bool {
+        self.keys.iter().all(|key| key.algorithm() != algorithm)
+    }
+
     /// Every key, oldest first, withdrawn ones included.
     pub fn keys(&self) -> &[RingKey] {
         &self.keys

@@ -11,6 +11,8 @@
 //! Two exceptions. At the first start keys of an empty ring sign at once, since nobody can have cached a set yet. And when the active
 //! key is withdrawn another one signs at once, known to verifiers or not: a key that others may have is worse than a token that is
 //! refused until the set is read again.
+//! An algorithm may be put off at the first start ([`KeyRing::first_keys`]), if the set is given out as not to be kept until it has its
+//! keys.
 
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
@@ -116,6 +118,13 @@ impl KeyRing {
             }
         }
         steps
+    }
+
+    /// The first keys of an algorithm that was put off at the first start: they sign at once. Nothing if it has a key already,
+    /// whatever its state. Only where no verifier can have kept a set that was without them.
+    pub fn first_keys(&self, algorithm: SigningAlgorithm) -> Option<[Step; 2]> {
+        self.lacks(algorithm)
+            .then_some([Step::CreateActive(algorithm), Step::CreateNext(algorithm)])
     }
 
     /// The steps of a rotation by hand: the next key becomes active, the active one retires, a new next one is made.
@@ -385,6 +394,19 @@ mod tests {
         deployment.now += SignedDuration::from_micros(1);
         let steps = deployment.ring().plan(&ALGORITHMS, deployment.now);
         assert_eq!(kids(&steps), ["remove", "remove"]);
+    }
+
+    #[test]
+    fn an_algorithm_that_was_put_off_gets_its_first_keys_once() {
+        let mut deployment = Deployment::start(RotationPolicy::default());
+        let rs256 = SigningAlgorithm::Rs256;
+        assert!(deployment.ring().lacks(rs256));
+        let steps = deployment.ring().first_keys(rs256).unwrap();
+        assert_eq!(steps, [Step::CreateActive(rs256), Step::CreateNext(rs256)]);
+        deployment.perform(steps.into());
+        assert!(deployment.ring().active(rs256).is_some());
+        assert_eq!(deployment.ring().first_keys(rs256), None);
+        assert_eq!(deployment.ring().first_keys(ALGORITHMS[0]), None);
     }
 
     #[test]

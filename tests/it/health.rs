@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::support::fake_provider::{Ask, FakeProvider, Mood};
 use crate::support::test_app::{Shop, TestApp};
 
 #[tokio::test]
@@ -14,11 +15,39 @@ async fn a_node_that_serves_says_so() {
         {"check": "database", "state": "ok"},
         {"check": "signing_key", "state": "ok"},
         {"check": "identity_providers", "state": "ok"},
+        {"check": "open_operations", "state": "ok"},
     ]});
     assert_eq!(*ready.json(), expected);
     for answer in [live, ready] {
         assert_eq!(answer.header("cache-control"), Some("no-store"));
     }
+}
+
+#[tokio::test]
+async fn work_that_a_provider_does_not_take_is_told_and_keeps_nobody_away() {
+    let provider = FakeProvider::new("corp");
+    let app = TestApp::setup().provider(&provider).start().await;
+    let shop = Shop::on(app).await;
+    let key = shop.issue(json!({"identity_provider": "corp"})).await;
+    for ask in [Ask::Delete, Ask::Disable] {
+        provider.when(ask, Mood::FailsBefore);
+    }
+    let revoke = shop.app.delete(&key.path("")).operator();
+    revoke.send().await.expect(204);
+    let told = async {
+        loop {
+            let ready = shop.app.get("/readyz").send().await.expect(200);
+            if ready["checks"][3]["state"] == "degraded" {
+                return ready;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    let ready = tokio::time::timeout(std::time::Duration::from_secs(30), told)
+        .await
+        .expect("it is told");
+    assert_eq!(ready["status"], "degraded");
+    assert_eq!(ready["checks"][3]["detail"], "1 tried in vain so far");
 }
 
 #[tokio::test]
@@ -91,7 +120,7 @@ async fn the_line_of_a_refusal_names_the_key_that_was_proven_and_why_a_token_was
     let other = if tail.starts_with('A') { 'B' } else { 'A' };
     let altered = format!("{head}{other}{}", &tail[1..]);
     let get = shop.app.get("/v1/keys");
-    get.header("Authorization", &format!("Bearer {altered}"))
+    get.header("Authorization", format!("Bearer {altered}"))
         .send()
         .await
         .problem("invalid_token");

@@ -7,6 +7,7 @@ mod canary;
 mod cli;
 mod concurrency;
 mod conventions;
+mod doctor;
 mod documents;
 mod health;
 mod hot_path;

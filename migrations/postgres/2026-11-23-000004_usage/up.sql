@@ -7,7 +7,7 @@ CREATE TABLE usage_daily (
     scope TEXT,
     exchanges BIGINT NOT NULL,
     refusals BIGINT NOT NULL,
-    PRIMARY KEY (key_id, day, target)
+    CONSTRAINT usage_daily_key_id_day_target_key PRIMARY KEY (key_id, day, target)
 );
 
 CREATE INDEX usage_daily_day ON usage_daily (day);

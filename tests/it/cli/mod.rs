@@ -2,12 +2,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
+mod backup;
 mod commands;
 mod demo;
+mod doctor;
 mod keys;
+mod lock;
 mod offline;
 mod serve;
+mod storage;
 mod tenancy;
+mod tls;
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -115,7 +120,12 @@ impl Home {
 
     /// Starts the program with these arguments and waits until it says that it serves.
     pub(crate) fn start(&self, arguments: &[&str]) -> Serving {
-        let mut command = self.command(KAGIYA);
+        self.start_by(KAGIYA, arguments)
+    }
+
+    /// The same by another program, which becomes it.
+    pub(crate) fn start_by(&self, program: &str, arguments: &[&str]) -> Serving {
+        let mut command = self.command(program);
         command
             .args(arguments)
             .stdin(Stdio::null())

@@ -44,6 +44,21 @@ fn a_key_is_told_from_what_is_none_without_repeating_it() {
 }
 
 #[test]
+fn a_key_of_an_earlier_prefix_is_known_by_the_database() {
+    let mut home = Home::new();
+    home.set("KAGIYA_KEYS_PREFIX", "acme");
+    home.shop();
+    let key = home.key()["key"].as_str().unwrap().to_owned();
+    home.unset();
+    let seen = home.kagiya_with(&["key", "inspect", "-", "--json"], &key);
+    let report = seen.json();
+    assert_eq!(
+        (&report["prefix"], &report["tag"]),
+        (&"acme".into(), &"ok".into())
+    );
+}
+
+#[test]
 fn migrating_first_leaves_a_folder_that_serves() {
     let home = Home::new();
     let looked = home.kagiya(&["migrate", "--dry-run"]).done();
@@ -98,7 +113,15 @@ fn no_secret_is_an_argument_and_no_help_shows_one() {
         home.set(name, canary);
     }
     let mut pages = vec![vec!["--help"]];
-    for command in ["serve", "demo", "migrate", "completions"] {
+    for command in [
+        "serve",
+        "demo",
+        "migrate",
+        "backup",
+        "restore",
+        "doctor",
+        "completions",
+    ] {
         pages.push(vec![command, "--help"]);
     }
     for (command, subs) in [

@@ -87,22 +87,6 @@ fn the_printed_commands_find_a_folder_of_another_name() {
 }
 
 #[test]
-fn a_second_server_is_told_who_holds_the_folder() {
-    let home = Home::new();
-    let server = home.serve();
-    let said = home.kagiya(&["serve", "--listen", "127.0.0.1:0"]).refused();
-    let holder = format!("process {} at {}", server.pid(), server.address);
-    assert!(said.contains(&holder), "{said}");
-}
-
-#[test]
-fn a_folder_is_free_again_after_a_crash() {
-    let home = Home::new();
-    drop(home.serve());
-    assert_eq!(home.serve().ask("GET", "/readyz", &[]).0, 200);
-}
-
-#[test]
 fn a_lost_root_secret_is_never_replaced() {
     let home = Home::new();
     home.serve().stop("TERM");

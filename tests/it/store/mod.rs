@@ -6,8 +6,10 @@ mod changes;
 mod errors;
 mod group_commit;
 mod key_usage;
+mod lost_commit;
 mod migrations;
 mod schema;
+mod tls;
 mod writes;
 
 use diesel::QueryableByName;

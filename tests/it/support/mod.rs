@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
+pub(crate) mod certificates;
 pub(crate) mod credentials;
 pub(crate) mod database;
 pub(crate) mod fake_provider;

@@ -522,6 +522,10 @@ impl Run {
         let app = App::start(&self.config, issuer, root_secret(), around)
             .await
             .unwrap();
+        // The RSA keys are made beside the requests; a test begins when the set is whole.
+        while !app.broker().signing().is_complete() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         let parts = Parts::new(&app, &self.config.listener);
         let server = Server::bind("127.0.0.1:0".parse().unwrap(), 128).unwrap();
         ready.send(server.address()).unwrap();
