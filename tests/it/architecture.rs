@@ -33,7 +33,13 @@ const LIBRARIES: [(&str, &[&str]); 9] = [
     ("tokio_postgres", &["src/store/"]),
     (
         "actix",
-        &["src/http/", "src/dashboard/", "src/server.rs", "src/cli/"],
+        &[
+            "src/http/",
+            "src/dashboard/",
+            "src/server.rs",
+            "src/server/",
+            "src/cli/",
+        ],
     ),
     ("clap", &["src/cli/", "src/main.rs"]),
     ("rand", &["src/domain/random.rs"]),
