@@ -125,7 +125,7 @@ impl Broker {
         limit: usize,
     ) -> Result<(Option<Timestamp>, Vec<DailyUse>), Error> {
         let stored = self.stored_key(id).await?;
-        caller.sees(&stored.key.organization_id)?;
+        caller.sees_key(&stored.key)?;
         let rows = self
             .store
             .read(move |connection| key_usage::list(connection, &id, after.as_ref(), limit))
