@@ -7,7 +7,7 @@ use super::idempotency::Keep;
 use super::keys::{gone, in_words};
 use super::{Broker, Caller, Conflict, Error, audit};
 use crate::domain::audit::Origin;
-use crate::domain::id::{OrganizationId, PermissionId};
+use crate::domain::id::OrganizationId;
 use crate::domain::metadata::Metadata;
 use crate::domain::organization::{Organization, OwnerGone, Slug};
 use crate::domain::permission::Permissions;
@@ -116,25 +116,7 @@ impl Broker {
         Ok(shown)
     }
 
-    /// What the configuration lets organizations use that do not say; what of it does not exist is left out.
-    async fn default_ceiling(&self) -> Result<Option<Vec<PermissionId>>, Error> {
-        let Some(permissions) = &self.settings.default_permissions else {
-            return Ok(None);
-        };
-        let catalogue = self.catalogue().await?;
-        let mut ids = Vec::new();
-        for (identifier, scopes) in permissions.iter() {
-            let Some(resource) = catalogue.resource(identifier) else {
-                continue;
-            };
-            let known = |scope| catalogue.permission(&resource.id, scope);
-            ids.extend(scopes.iter().filter_map(known));
-        }
-        ids.sort_unstable();
-        Ok(Some(ids))
-    }
-
-    async fn show_organization(
+    pub(super) async fn show_organization(
         &self,
         organization: Organization,
     ) -> Result<ShownOrganization, Error> {
@@ -225,56 +207,6 @@ impl Broker {
             }
             let after = change.clone().made_to(&before, self.now());
             if self.write_organization(&before, &after, &origin).await? {
-                let version = after.version + 1;
-                return self
-                    .show_organization(Organization { version, ..after })
-                    .await;
-            }
-        }
-    }
-
-    /// Replaces what its keys may use; `None`: everything. The next exchange of each follows.
-    ///
-    /// # Errors
-    /// Not there, changed since, or permissions that do not exist; a caller who is bound to an organization.
-    pub async fn set_organization_permissions(
-        &self,
-        id: OrganizationId,
-        permissions: Option<Permissions>,
-        caller: &Caller,
-        origin: Origin,
-        expected: impl Fn(i64) -> bool,
-    ) -> Result<ShownOrganization, Error> {
-        caller.sees(&id)?;
-        caller.runs_the_deployment()?;
-        let ids = match &permissions {
-            Some(permissions) => Some(self.resolve(permissions).await?.0),
-            None => None,
-        };
-        loop {
-            let before = self.organization(id, caller).await?;
-            if !expected(before.version) {
-                return Err(Error::Stale);
-            }
-            let after = Organization {
-                permissions: ids.clone(),
-                updated_at: self.now(),
-                ..before
-            };
-            let details = json!({"permissions": permissions.as_ref().map(in_words)});
-            let action = "organization.permissions_changed";
-            let event = self.event(&origin, action, id.as_str(), Some(id), details);
-            let written = after.clone();
-            let updated = self.store.write(move |tx| {
-                if !organizations::update(tx, &written)? {
-                    return Ok(false);
-                }
-                organizations::set_permissions(tx, &written)?;
-                tx.changed(Change::Organization(id));
-                audit::append(tx, &event)?;
-                Ok::<_, store::Error>(true)
-            });
-            if updated.await.map_err(|error| gone(error, "permissions"))? {
                 let version = after.version + 1;
                 return self
                     .show_organization(Organization { version, ..after })

@@ -23,15 +23,6 @@ pub struct NewUser {
     pub name: Option<String>,
 }
 
-/// The owner of a key, as a request names him.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OwnerName {
-    /// By his id here.
-    Id(UserId),
-    /// As his issuer names him.
-    Subject(Subject),
-}
-
 impl Broker {
     /// Makes a person known.
     ///
@@ -238,44 +229,6 @@ impl Broker {
             }
             deleted => deleted,
         }
-    }
-
-    /// Whom a request names as the owner of a key in an organization. Only the operator names somebody who is no member there, and
-    /// makes him known if he is new.
-    pub(super) async fn owner(
-        &self,
-        name: OwnerName,
-        organization: OrganizationId,
-        caller: &Caller,
-        origin: &Origin,
-    ) -> Result<User, Error> {
-        let nobody = || Error::invalid("owner", "there is no such person");
-        let found = match &name {
-            OwnerName::Id(id) => {
-                let id = *id;
-                let found = self
-                    .store
-                    .read(move |connection| users::find(connection, &id));
-                found.await?
-            }
-            OwnerName::Subject(subject) => self.user_by_subject(subject).await?,
-        };
-        if caller.is_operator() {
-            return match (found, name) {
-                (Some(found), _) => Ok(found),
-                (None, OwnerName::Id(_)) => Err(nobody()),
-                (None, OwnerName::Subject(subject)) => Ok(self.known_user(subject, origin).await?),
-            };
-        }
-        // A stranger is told as one who does not exist.
-        let nobody = || Error::invalid("owner", "there is no such member of the organization");
-        let found = found.ok_or_else(nobody)?;
-        let id = found.id;
-        let is_member = self
-            .store
-            .read(move |connection| memberships::is_member(connection, &organization, &id))
-            .await?;
-        is_member.then_some(found).ok_or_else(nobody)
     }
 }
 

@@ -142,13 +142,9 @@ fn delete(options: &OneOptions, globals: &GlobalOptions) -> Result<(), Failure> 
 }
 
 fn print_one(role: &serde_json::Value, globals: &GlobalOptions) -> Result<(), Failure> {
-    let member = |name: &str| print::text(&role[name]);
-    let rows = [
-        ("id", member("id")),
-        ("name", member("name")),
-        ("kind", member("kind")),
-        ("description", member("description")),
-        ("permissions", permissions::in_words(&role["permissions"])),
-    ];
+    let mut rows = Vec::from(
+        ["id", "name", "kind", "description"].map(|name| (name, print::text(&role[name]))),
+    );
+    rows.push(("permissions", permissions::in_words(&role["permissions"])));
     print::object(role, globals.json, &rows)
 }

@@ -18,6 +18,7 @@ pub mod lifecycle;
 pub mod limits;
 pub mod metadata;
 pub mod organization;
+pub mod owner_gone;
 pub mod password;
 pub mod permission;
 pub mod plaintext_key;

@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use super::id::{OrganizationId, PermissionId};
 use super::metadata::Metadata;
+pub use super::owner_gone::OwnerGone;
 
 /// A short name for addresses and command lines: `[a-z0-9][a-z0-9-]{0,62}`, unique.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -61,46 +62,6 @@ impl From<Slug> for String {
 impl fmt::Display for Slug {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
-    }
-}
-
-/// What becomes of the keys of a member who leaves.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OwnerGone {
-    /// They are disabled.
-    #[default]
-    Pause,
-    /// They have no owner any more, and what they gave at that moment.
-    HandOver,
-    /// He stays on record as their owner; they keep what they gave at that moment.
-    Keep,
-}
-
-/// The text is none of the three.
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-#[error("must be pause, hand_over or keep")]
-pub struct ParseOwnerGoneError;
-
-impl OwnerGone {
-    /// The word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pause => "pause",
-            Self::HandOver => "hand_over",
-            Self::Keep => "keep",
-        }
-    }
-}
-
-impl FromStr for OwnerGone {
-    type Err = ParseOwnerGoneError;
-
-    fn from_str(text: &str) -> Result<Self, ParseOwnerGoneError> {
-        [Self::Pause, Self::HandOver, Self::Keep]
-            .into_iter()
-            .find(|known| known.as_str() == text)
-            .ok_or(ParseOwnerGoneError)
     }
 }
 

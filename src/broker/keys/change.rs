@@ -11,7 +11,6 @@ use crate::domain::id::KeyId;
 use crate::domain::limits::{AllowedCidrs, RateLimit};
 use crate::domain::metadata::Metadata;
 use crate::domain::resource::ResourceIdentifier;
-use crate::domain::user::User;
 use crate::store::api_keys::{self, StoredKey};
 use crate::store::{Change, credentials};
 
@@ -143,26 +142,6 @@ impl Broker {
             ..stored
         };
         Ok(show(stored, &catalogue, now))
-    }
-
-    /// Whose a key is to be from now on.
-    async fn changed_owner(
-        &self,
-        key: &ApiKey,
-        named: Option<OwnerName>,
-        caller: &Caller,
-        origin: &Origin,
-    ) -> Result<Option<User>, Error> {
-        let organization = key.organization_id;
-        let owner = match named {
-            None => None,
-            Some(name) => Some(self.owner(name, organization, caller, origin).await?),
-        };
-        let changes = owner.as_ref().map(|owner| owner.id) != key.owner;
-        if changes && caller.is_plain_member(&organization) {
-            return Err(Error::Forbidden("a member owns the keys that he makes"));
-        }
-        Ok(owner)
     }
 
     fn changed(

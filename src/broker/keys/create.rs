@@ -162,34 +162,6 @@ impl Broker {
         })
     }
 
-    /// Whose a new key is: a member owns what he makes, and what a key makes has its owner, if nobody is named.
-    async fn owner_of_new(
-        &self,
-        named: Option<OwnerName>,
-        organization: OrganizationId,
-        caller: &Caller,
-        origin: &Origin,
-    ) -> Result<Option<User>, Error> {
-        let named = match named {
-            Some(name) => Some(self.owner(name, organization, caller, origin).await?),
-            None => None,
-        };
-        if let Some(person) = caller.person()
-            && caller.is_plain_member(&organization)
-        {
-            return match named {
-                Some(other) if other.id != person.user.id => {
-                    Err(Error::Forbidden("a member owns the keys that he makes"))
-                }
-                _ => Ok(Some(person.user.clone())),
-            };
-        }
-        match (named, caller.key()) {
-            (None, Some(record)) => Ok(self.stored_key(record.key_id()).await?.owner),
-            (named, _) => Ok(named),
-        }
-    }
-
     /// Writes down what is about to be made, if the caller may have it made and there is room for one more.
     async fn intend(&self, plan: &Plan, draft: &Draft, origin: &Origin) -> Result<(), Error> {
         let (key, grantor) = (plan.key.clone(), plan.grantor.clone());

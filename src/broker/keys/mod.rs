@@ -8,6 +8,7 @@ mod change;
 mod create;
 mod explain;
 mod generation;
+mod owner;
 mod permissions;
 mod revoke;
 mod rotate;
@@ -21,12 +22,13 @@ pub use self::bulk_revoke::ManyKeys;
 pub use self::change::KeyChange;
 pub use self::create::NewKey;
 pub use self::explain::{Check, Explanation};
+pub use self::owner::OwnerName;
 pub(super) use self::permissions::narrow;
 pub use self::revoke::Leaked;
 pub use self::rotate::Rotation;
 use super::authentication::Refusal;
 use super::catalogue::Catalogue;
-use super::{Broker, Caller, Conflict, Error, OwnerName, Record};
+use super::{Broker, Caller, Conflict, Error, Record};
 use crate::domain::id::{KeyId, OrganizationId, PermissionId};
 use crate::domain::lifecycle::KeyStatus;
 use crate::domain::permission::Permissions;
@@ -123,7 +125,7 @@ impl Broker {
         limit: usize,
     ) -> Result<(Option<Timestamp>, Vec<DailyUse>), Error> {
         let stored = self.stored_key(id).await?;
-        caller.sees(&stored.key.organization_id)?;
+        caller.sees_key(&stored.key)?;
         let rows = self
             .store
             .read(move |connection| key_usage::list(connection, &id, after.as_ref(), limit))

@@ -159,6 +159,14 @@ async fn a_member_makes_and_sees_his_own_keys_within_his_roles() {
         .call("ann", ("GET", &own), Value::Null)
         .await
         .expect(200);
+    for below in ["", "/usage"] {
+        let path = others.path(below);
+        let hidden = signed.call("bob", ("GET", &path), Value::Null).await;
+        hidden.problem("not_found");
+    }
+    let explain = others.path("/explain");
+    let hidden = signed.call("bob", ("POST", &explain), json!({})).await;
+    hidden.problem("not_found");
     for path in [&own, &others.path("")] {
         signed
             .call("bob", ("GET", path), Value::Null)

@@ -26,7 +26,7 @@ enum Met {
 use Met::{Forbidden, NotThere, OwnThings, Unknown};
 
 /// Every managing path. Reviewed: whoever adds a line says what a stranger meets there.
-const PATHS: [(&str, &str, Met); 48] = [
+const PATHS: [(&str, &str, Met); 49] = [
     ("POST", "/v1/keys", Unknown),
     ("GET", "/v1/keys", OwnThings),
     ("POST", "/v1/keys/revoke", NotThere),
@@ -35,6 +35,7 @@ const PATHS: [(&str, &str, Met); 48] = [
     ("PUT", "/v1/keys/{id}/permissions", NotThere),
     ("POST", "/v1/keys/{id}/rotate", NotThere),
     ("POST", "/v1/keys/{id}/explain", NotThere),
+    ("GET", "/v1/keys/{id}/usage", NotThere),
     ("DELETE", "/v1/keys/{id}", NotThere),
     ("POST", "/v1/organizations", Forbidden),
     ("GET", "/v1/organizations", OwnThings),
