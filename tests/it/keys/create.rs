@@ -29,6 +29,7 @@ async fn a_key_is_shown_with_its_secret_once() {
             "id": "key_…",
             "name": "checkout",
             "organization_id": "org_…",
+            "owner": null,
             "permissions": [{"resource": PAYMENT, "scopes": ["write:payment"]}],
             "default_resource": null,
             "status": "active",

@@ -51,7 +51,7 @@ async fn a_holder_sees_his_key_without_what_only_admins_see() {
         .await
         .expect(200);
     let mut expected = key.object.clone();
-    for member in ["key", "hint", "identity"] {
+    for member in ["key", "hint", "identity", "owner"] {
         expected.as_object_mut().unwrap().remove(member);
     }
     assert_eq!(*shown.json(), expected);
