@@ -135,7 +135,7 @@ async fn resource(
 
 async fn organization(broker: &Broker, caller: &Caller) -> Result<OrganizationId, Box<dyn Error>> {
     if let Some(found) = broker.organizations(caller, None, 1).await?.pop() {
-        return Ok(found.id);
+        return Ok(found.organization.id);
     }
     let new = NewOrganization {
         name: "bench".to_owned(),
