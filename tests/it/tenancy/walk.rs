@@ -26,7 +26,7 @@ enum Met {
 use Met::{Forbidden, NotThere, OwnThings, Unknown};
 
 /// Every managing path. Reviewed: whoever adds a line says what a stranger meets there.
-const PATHS: [(&str, &str, Met); 49] = [
+const PATHS: [(&str, &str, Met); 55] = [
     ("POST", "/v1/keys", Unknown),
     ("GET", "/v1/keys", OwnThings),
     ("POST", "/v1/keys/revoke", NotThere),
@@ -82,6 +82,12 @@ const PATHS: [(&str, &str, Met); 49] = [
     ("GET", "/v1/signing-keys", Forbidden),
     ("POST", "/v1/signing-keys/rotate", Forbidden),
     ("GET", "/v1/signing-keys/{kid}", Forbidden),
+    ("POST", "/v1/signing-keys/{kid}/withdraw", Forbidden),
+    ("GET", "/v1/secrets", Forbidden),
+    ("POST", "/v1/secrets/root/rotate", Forbidden),
+    ("POST", "/v1/secrets/{purpose}/rotate", Forbidden),
+    ("POST", "/v1/secrets/{purpose}/retire", Forbidden),
+    ("GET", "/v1/secrets/{purpose}/{generation}/keys", Forbidden),
     ("GET", "/v1/audit-events", OwnThings),
     // The same once more, narrowed to what is not his.
     ("GET", "/v1/keys?organization_id={org}", OwnThings),
@@ -134,6 +140,8 @@ impl Home {
             .replace("{user_id}", &self.user)
             .replace("{org}", &self.shop.organization)
             .replace("{key}", &self.key.id)
+            .replace("{purpose}", "tag")
+            .replace("{generation}", "0")
             .replace("{kid}", "nonsense")
     }
 
