@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::FutureExt;
@@ -151,11 +152,8 @@ impl Broker {
             self.prove_tag(&key).await?;
         }
         let name = key.user_name();
-        let record = match self.memory.recall(&name) {
-            Some(record) => {
-                self.metrics.cache_hit();
-                record
-            }
+        let record = match self.recall(&name) {
+            Some(record) => record,
             None => self.look_up(&key, &name, address).await?,
         };
         let proven = is_proven(&self.secrets.load(), &key, &name, &record);
@@ -221,16 +219,22 @@ impl Broker {
         }
     }
 
+    /// What is remembered of a generation, as long as that counts.
+    fn recall(&self, name: &UserName) -> Option<Arc<Record>> {
+        if self.distrusts_memory.load(Ordering::Relaxed) {
+            return None;
+        }
+        let record = self.memory.recall(name)?;
+        self.metrics.cache_hit();
+        Some(record)
+    }
+
     /// What is known of a generation.
     pub(super) async fn recall_or_read(&self, name: &UserName) -> Result<Arc<Record>, Refusal> {
-        use std::sync::atomic::Ordering::Relaxed;
-        if !self.distrusts_memory.load(Relaxed)
-            && let Some(record) = self.memory.recall(name)
-        {
-            self.metrics.cache_hit();
-            return Ok(record);
+        match self.recall(name) {
+            Some(record) => Ok(record),
+            None => self.read(name).await,
         }
-        self.read(name).await
     }
 
     /// The holder that [`Self::identify`] found may use the key from `address` now: what is known of him, as new as his provider's
