@@ -48,11 +48,13 @@ impl Watched {
 
     /// Whether it is there. One call to the system.
     pub(super) fn check(&self) -> Result<(), Error> {
+        // Taken before the file is looked at: while it grows another thread may see it longer in between.
+        let longest = self.longest.load(Ordering::SeqCst);
         let found = std::fs::metadata(&self.path).map_err(|_| Error::unavailable(Lost::Gone))?;
         if (found.dev(), found.ino()) != (self.device, self.inode) {
             return Err(Error::unavailable(Lost::Replaced));
         }
-        let longest = self.longest.fetch_max(found.len(), Ordering::Relaxed);
+        self.longest.fetch_max(found.len(), Ordering::SeqCst);
         if found.len() < longest {
             return Err(Error::unavailable(Lost::CutShort));
         }
@@ -63,6 +65,28 @@ impl Watched {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_grows_while_several_look_is_never_taken_for_cut_short() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let file = std::fs::File::create(&path).unwrap();
+        let watched = Watched::new(path).unwrap();
+        let grown = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while !grown.load(Ordering::SeqCst) {
+                        watched.check().unwrap();
+                    }
+                });
+            }
+            for length in 0..50_000 {
+                file.set_len(length).unwrap();
+            }
+            grown.store(true, Ordering::SeqCst);
+        });
+    }
 
     #[test]
     fn a_file_that_is_not_the_one_that_was_opened_is_found() {
