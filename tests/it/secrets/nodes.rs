@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 use kagiya::app::{App, Surroundings};
 use kagiya::broker::{Exchanged, Refusal, TokenRequest};
 use kagiya::config::Config;
+use kagiya::domain::algorithm::SigningAlgorithm;
 use kagiya::domain::base62;
 use kagiya::domain::clock::MockClock;
 use kagiya::domain::random::SystemRandom;
@@ -218,6 +219,8 @@ fn nodes_that_start_together_on_an_empty_database_make_one_deployment() {
                         .signing()
                         .published()
                         .into_iter()
+                        // Those of RS256 are made beside the requests, by whoever comes first.
+                        .filter(|key| key.algorithm != SigningAlgorithm::Rs256)
                         .map(|key| format!("{} {}", key.kid, key.state))
                         .collect();
                     keys.sort();
@@ -234,6 +237,6 @@ fn nodes_that_start_together_on_an_empty_database_make_one_deployment() {
         rings.dedup();
         assert_eq!(rings.len(), 1, "all see the same keys: {rings:#?}");
         let states = |state: &str| rings[0].iter().filter(|key| key.ends_with(state)).count();
-        assert_eq!((states("active"), states("next")), (3, 3));
+        assert_eq!((states("active"), states("next")), (2, 2));
     }
 }
