@@ -90,19 +90,6 @@ pub fn find(
     Ok(with_permissions(connection, row.into_iter().collect())?.pop())
 }
 
-/// The organization of this slug.
-pub fn find_by_slug(
-    connection: &mut Connection,
-    slug: &str,
-) -> Result<Option<Organization>, Error> {
-    let row: Option<Row> = organizations::table
-        .filter(organizations::slug.eq(slug))
-        .select(organizations::all_columns)
-        .first(connection)
-        .optional()?;
-    Ok(with_permissions(connection, row.into_iter().collect())?.pop())
-}
-
 fn with_permissions(
     connection: &mut Connection,
     rows: Vec<Row>,

@@ -153,16 +153,6 @@ pub fn insert(connection: &mut Connection, new: &User) -> Result<(), Error> {
     Ok(())
 }
 
-/// Records one unless he is known; returns him as he is on record.
-pub fn make_known(connection: &mut Connection, new: &User) -> Result<User, Error> {
-    if let Some(known) = find_by_subject(connection, &new.subject)? {
-        return Ok(known);
-    }
-    // Two at once make him known once: the other is told of the conflict, and its caller asks again.
-    insert(connection, new)?;
-    Ok(new.clone())
-}
-
 /// Writes a changed one back; his version counts up. `false` if he changed or went since he was read.
 pub fn update(connection: &mut Connection, changed: &User) -> Result<bool, Error> {
     let row = Row {
