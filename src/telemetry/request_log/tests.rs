@@ -152,14 +152,19 @@ fn what_threads_recorded_before_the_end_is_written() {
 
 #[test]
 fn a_reader_that_stands_still_stops_no_worker_and_learns_what_it_missed() {
-    /// Blocks each write until the test lets it go.
-    struct Still(Output, mpsc::Receiver<()>);
+    /// Says when it is written to, and blocks each write until the test lets it go.
+    struct Still {
+        output: Output,
+        reached: mpsc::Sender<()>,
+        gate: mpsc::Receiver<()>,
+    }
 
     impl Write for Still {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.reached.send(());
             // Fails once the test has dropped its end: from then on everything passes.
-            let _ = self.1.recv();
-            self.0.write(bytes)
+            let _ = self.gate.recv();
+            self.output.write(bytes)
         }
 
         fn flush(&mut self) -> io::Result<()> {
@@ -169,11 +174,21 @@ fn a_reader_that_stands_still_stops_no_worker_and_learns_what_it_missed() {
 
     let output = Output::default();
     let (go, gate) = mpsc::channel();
-    let (log, guard, dropped) = start(LineFormat::Json, Still(output.clone(), gate));
-    let recorded = 20_000;
-    for _ in 0..recorded {
+    let (reached, is_reached) = mpsc::channel();
+    let still = Still {
+        output: output.clone(),
+        reached,
+        gate,
+    };
+    let (log, guard, dropped) = start(LineFormat::Json, still);
+    // From the moment that the reader stands still nobody empties the buffer.
+    log.record(&line());
+    is_reached.recv().unwrap();
+    let more = 20_000;
+    for _ in 0..more {
         log.record(&line());
     }
+    let recorded = 1 + more;
     let missed = dropped.get();
     assert!(missed > 0);
     drop(go);
