@@ -12,7 +12,7 @@ use crate::domain::id::OrganizationId;
 const ROWS: usize = 1_000;
 
 #[derive(Queryable, Insertable)]
-#[diesel(table_name = audit_events)]
+#[diesel(table_name = audit_events, treat_none_as_default_value = false)]
 struct Row {
     id: String,
     at: Timestamp,

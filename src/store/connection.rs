@@ -51,6 +51,11 @@ macro_rules! each {
 pub(super) use each;
 
 impl AnyConnection {
+    /// Whether nobody else writes while this connection is in a write transaction: then no row has to be locked.
+    pub(super) fn has_one_writer(&self) -> bool {
+        matches!(self, Self::Sqlite(_))
+    }
+
     /// Whether it can serve another caller: no transaction left open, none broken, and the server still there.
     pub(super) fn is_reusable(&mut self) -> bool {
         if matches!(self, Self::Postgres(pg) if pg.is_closed()) {

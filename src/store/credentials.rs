@@ -15,7 +15,7 @@ use crate::domain::resource::ResourceIdentifier;
 use crate::domain::scope::ScopeToken;
 
 #[derive(Queryable, Selectable, Insertable)]
-#[diesel(table_name = credentials)]
+#[diesel(table_name = credentials, treat_none_as_default_value = false)]
 struct Row {
     id: String,
     key_id: String,

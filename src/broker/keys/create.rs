@@ -266,7 +266,7 @@ impl Broker {
             if !credentials::activate(tx, &id, &subject, &rights)? {
                 return Ok(false);
             }
-            if !api_keys::update(tx, &before, now)? {
+            if !api_keys::activate(tx, &before, now)? {
                 // Changed while it was made: rolled back, and the maker undoes it.
                 return Err(Error::from(crate::broker::Conflict::KeyChanged));
             }
