@@ -7,11 +7,12 @@ use std::error::Error;
 use std::io::Write;
 use std::sync::Arc;
 
+use backon::{ConstantBuilder, Retryable};
 use clap::Parser;
 use futures_util::{StreamExt, stream};
 use kagiya::app::{App, DataFolder, Surroundings};
-use kagiya::broker::keys::NewKey;
-use kagiya::broker::{Broker, Caller, NewOrganization, NewPermission, NewResource, Standing};
+use kagiya::broker::keys::{IssuedKey, NewKey};
+use kagiya::broker::{self, Broker, Caller, NewOrganization, NewPermission, NewResource, Standing};
 use kagiya::config::{Config, Environment, Sources};
 use kagiya::domain::algorithm::SigningAlgorithm;
 use kagiya::domain::audit::Origin;
@@ -20,6 +21,7 @@ use kagiya::domain::id::OrganizationId;
 use kagiya::domain::random::SystemRandom;
 use kagiya::domain::resource::ResourceIdentifier;
 use kagiya::domain::scope::ScopeToken;
+use kagiya::store;
 use kagiya::telemetry::logs::LineFormat;
 
 /// Creations under way at once: they share commits.
@@ -83,7 +85,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             rate_limit: None,
             provider: None,
         };
-        broker.create_key(new, caller, Origin::server(), None)
+        create(broker, caller, new)
     });
     let mut keys = keys.buffer_unordered(AT_ONCE);
     let mut output = std::io::BufWriter::new(std::io::stdout());
@@ -99,6 +101,20 @@ async fn main() -> Result<(), Box<dyn Error>> {
     output.flush()?;
     app.stop().await;
     Ok(())
+}
+
+/// A machine that is busy with other things may let a call wait too long: then it is made again.
+async fn create(broker: &Broker, caller: &Caller, new: NewKey) -> Result<IssuedKey, broker::Error> {
+    let create = || broker.create_key(new.clone(), caller, Origin::server(), None);
+    create
+        .retry(ConstantBuilder::default().with_max_times(10))
+        .when(|error| {
+            matches!(
+                error,
+                broker::Error::Store(store::Error::Unavailable { .. })
+            )
+        })
+        .await
 }
 
 async fn resource(
