@@ -94,7 +94,8 @@ fn alone(
         connection::Backend::Sqlite => SQLITE,
     };
     let changed = change(&mut connection, source).map_err(Error::query)?;
-    if target.backend() == connection::Backend::Sqlite {
+    // Only then: it reads every row, and a start of a million keys would wait for it.
+    if target.backend() == connection::Backend::Sqlite && !changed.is_empty() {
         no_dangling_references(&mut connection)?;
     }
     Ok(changed)
