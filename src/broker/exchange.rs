@@ -166,12 +166,13 @@ impl Broker {
     ) -> Result<(String, i64), Refusal> {
         let resource = &grant.resource;
         let lived_out = now.as_second() + i64::from(resource.token_lifetime);
-        let exp = record
-            .last_second()
-            .map_or(lived_out, |last| lived_out.min(last));
-        if exp <= now.as_second() {
-            return Err(Refusal::Stopped(record.ends_as()));
-        }
+        let exp = match record.last_second() {
+            Some((last, ended)) if last <= now.as_second() => {
+                return Err(Refusal::Stopped(ended));
+            }
+            Some((last, _)) => lived_out.min(last),
+            None => lived_out,
+        };
         let signing = self.signing.load();
         let no_key = || Refusal::NoSigningKey(format!("none for {}", resource.signing_algorithm));
         let key = signing

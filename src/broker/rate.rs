@@ -16,7 +16,7 @@ use governor::{Quota, RateLimiter};
 use quick_cache::sync::Cache;
 
 use crate::domain::clock::Clock;
-use crate::domain::id::{BODY_LENGTH, KeyId};
+use crate::domain::id::{KeyId, PackedId};
 use crate::domain::limits::RateLimit;
 
 /// Keys with a limit of their own that are remembered at once.
@@ -51,7 +51,7 @@ pub struct RateLimitState {
 
 /// The limits of keys.
 pub(super) struct KeyLimits {
-    limiters: Cache<([u8; BODY_LENGTH], RateLimit), Arc<Limiter>>,
+    limiters: Cache<(PackedId, RateLimit), Arc<Limiter>>,
     ticker: Ticker,
 }
 
@@ -69,13 +69,15 @@ impl KeyLimits {
         key: &KeyId,
         limit: RateLimit,
     ) -> Result<RateLimitState, RateLimitState> {
-        let limiter = self.limiters.get_or_insert_with(&(key.body(), limit), || {
-            Ok::<_, std::convert::Infallible>(Arc::new(limiter(
-                limit.requests(),
-                limit.per_seconds(),
-                &self.ticker,
-            )))
-        });
+        let limiter = self
+            .limiters
+            .get_or_insert_with(&(key.packed(), limit), || {
+                Ok::<_, std::convert::Infallible>(Arc::new(limiter(
+                    limit.requests(),
+                    limit.per_seconds(),
+                    &self.ticker,
+                )))
+            });
         let Ok(limiter) = limiter;
         let state = |remaining: u32, wait: Duration| RateLimitState {
             quota: limit.requests().get(),

@@ -1,4 +1,4 @@
-//! What the memory holds of one generation of a key: all that an exchange is judged by, in some 150 bytes.
+//! What the memory holds of one generation of a key: all that an exchange is judged by, in 120 bytes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32};
 use jiff::Timestamp;
 
 use super::catalogue::{Catalogue, Policy};
-use crate::domain::id::{BODY_LENGTH, CredentialId, KeyId, OrganizationId, ResourceId};
+use crate::domain::id::{CredentialId, KeyId, OrganizationId, PackedId, ResourceId};
 use crate::domain::lifecycle::{CredentialState, EndReason};
 use crate::domain::limits::{AllowedCidrs, RateLimit};
 use crate::domain::metadata::Metadata;
@@ -30,12 +30,10 @@ pub enum Stopped {
 /// One generation, as it was read. Never changed but for its counters: a change of the key makes the memory forget it.
 pub struct Record {
     digest: PasswordDigest,
-    key: [u8; BODY_LENGTH],
-    credential: [u8; BODY_LENGTH],
-    organization: [u8; BODY_LENGTH],
+    key: PackedId,
+    credential: PackedId,
+    organization: PackedId,
     stopped: Option<Stopped>,
-    /// What it is from `ends_at` on.
-    ends_as: Stopped,
     pub(super) digest_generation: u8,
     pub(super) provider_generation: u8,
     pub(super) provider: u8,
@@ -47,8 +45,6 @@ pub struct Record {
     pub(super) exchanges: AtomicU32,
     /// Seconds since 1970 of the last exchange.
     pub(super) last_used: AtomicU32,
-    /// Microseconds since 1970 from which on it is refused; the largest number: never.
-    ends_at: i64,
     /// What it may do.
     pub(super) policy: Arc<Policy>,
     /// What most keys do not have.
@@ -57,6 +53,8 @@ pub struct Record {
 
 /// The rarer properties of a key.
 pub(super) struct Extras {
+    /// The moment from which on it is refused, and what it is then.
+    ends: Option<(Timestamp, Stopped)>,
     pub(super) metadata: Metadata,
     pub(super) allowed_cidrs: Option<AllowedCidrs>,
     pub(super) rate_limit: Option<RateLimit>,
@@ -95,7 +93,6 @@ impl Record {
         };
         let revoked = row.lifecycle.revoked_at.map(|_| Stopped::Revoked);
         let paused = row.lifecycle.disabled_at.is_some() || row.organization_disabled;
-        let (ends_at, ends_as) = first_end(row.lifecycle.expires_at, retires_at);
         let granted = row
             .provider_rights
             .as_ref()
@@ -107,6 +104,7 @@ impl Record {
                 .policy_within(&row.permissions, granted),
         };
         let extras = Extras {
+            ends: first_end(row.lifecycle.expires_at, retires_at),
             metadata: row.metadata,
             allowed_cidrs: row.allowed_cidrs,
             rate_limit: row.rate_limit,
@@ -115,14 +113,13 @@ impl Record {
         };
         Some(Self {
             digest: row.password_digest,
-            key: row.key_id.body(),
-            credential: row.credential_id.body(),
-            organization: row.organization_id.body(),
+            key: row.key_id.packed(),
+            credential: row.credential_id.packed(),
+            organization: row.organization_id.packed(),
             // Why the generation itself ended first: what its holder is told must not change when its key ends later.
             stopped: generation_stopped
                 .or(revoked)
                 .or(paused.then_some(Stopped::Disabled)),
-            ends_as,
             digest_generation: small(row.digest_generation),
             provider_generation: small(row.provider_generation),
             provider: surroundings.provider,
@@ -130,7 +127,6 @@ impl Record {
             rights_until: surroundings.rights_until.map_or(u32::MAX, seconds),
             exchanges: AtomicU32::new(0),
             last_used: AtomicU32::new(0),
-            ends_at,
             policy,
             extras: extras.any().then(|| Box::new(extras)),
         })
@@ -145,40 +141,46 @@ impl Record {
     pub(super) fn stopped(&self, now: Timestamp) -> Option<Stopped> {
         match self.stopped {
             Some(ended @ (Stopped::Revoked | Stopped::Rotated)) => Some(ended),
-            other => (now.as_microsecond() >= self.ends_at)
-                .then_some(self.ends_as)
-                .or(other),
+            other => match self.ends() {
+                Some((at, ended)) if at <= now => Some(ended),
+                _ => other,
+            },
         }
+    }
+
+    fn ends(&self) -> Option<(Timestamp, Stopped)> {
+        self.extras().and_then(|extras| extras.ends)
     }
 
     /// Whether a newer generation took its place and it is taken for a while still.
     pub(super) fn is_retiring(&self) -> bool {
-        self.ends_as == Stopped::Rotated
+        matches!(self.ends(), Some((_, Stopped::Rotated)))
     }
 
-    /// The last whole second since 1970 at which a token of it may live, if it has an end.
-    pub(super) fn last_second(&self) -> Option<i64> {
-        (self.ends_at != i64::MAX).then(|| self.ends_at.div_euclid(1_000_000))
+    /// If it has an end: the last whole second since 1970 at which a token of it may live, and what it is from its end on.
+    pub(super) fn last_second(&self) -> Option<(i64, Stopped)> {
+        let whole = |at: Timestamp| at.as_microsecond().div_euclid(1_000_000);
+        self.ends().map(|(at, ended)| (whole(at), ended))
     }
 
-    /// What it is from its end on.
-    pub(super) fn ends_as(&self) -> Stopped {
-        self.ends_as
+    /// The key, in little room.
+    pub(super) fn packed_key(&self) -> PackedId {
+        self.key
     }
 
     /// The key.
     pub fn key_id(&self) -> KeyId {
-        KeyId::from_body(&self.key)
+        KeyId::from_packed(&self.key)
     }
 
     /// The generation.
     pub fn credential_id(&self) -> CredentialId {
-        CredentialId::from_body(&self.credential)
+        CredentialId::from_packed(&self.credential)
     }
 
     /// The tenant.
     pub fn organization_id(&self) -> OrganizationId {
-        OrganizationId::from_body(&self.organization)
+        OrganizationId::from_packed(&self.organization)
     }
 
     /// What it may do.
@@ -194,7 +196,8 @@ impl Record {
 
 impl Extras {
     fn any(&self) -> bool {
-        !self.metadata.is_empty()
+        self.ends.is_some()
+            || !self.metadata.is_empty()
             || self.allowed_cidrs.is_some()
             || self.rate_limit.is_some()
             || self.default_resource.is_some()
@@ -202,14 +205,16 @@ impl Extras {
     }
 }
 
-/// The earlier of the two ends, in microseconds, and what it makes of the generation.
-fn first_end(expires_at: Option<Timestamp>, retires_at: Option<Timestamp>) -> (i64, Stopped) {
-    let moment = |at: Option<Timestamp>| at.map_or(i64::MAX, Timestamp::as_microsecond);
-    let (expires, retires) = (moment(expires_at), moment(retires_at));
-    if retires < expires {
-        (retires, Stopped::Rotated)
-    } else {
-        (expires, Stopped::Expired)
+/// The earlier of the two ends, and what it makes of the generation.
+fn first_end(
+    expires_at: Option<Timestamp>,
+    retires_at: Option<Timestamp>,
+) -> Option<(Timestamp, Stopped)> {
+    let expires = expires_at.map(|at| (at, Stopped::Expired));
+    let retires = retires_at.map(|at| (at, Stopped::Rotated));
+    match (expires, retires) {
+        (Some(expires), Some(retires)) if retires.0 < expires.0 => Some(retires),
+        (expires, retires) => expires.or(retires),
     }
 }
 
@@ -229,14 +234,22 @@ mod tests {
 
     #[test]
     fn a_record_is_small_enough_for_millions() {
-        assert!(size_of::<Record>() <= 152, "{} bytes", size_of::<Record>());
+        assert!(size_of::<Record>() <= 120, "{} bytes", size_of::<Record>());
     }
 
     #[test]
     fn the_earlier_end_counts() {
-        let at = |second| Some(Timestamp::from_second(second).unwrap());
-        assert_eq!(first_end(None, None), (i64::MAX, Stopped::Expired));
-        assert_eq!(first_end(at(9), at(5)), (5_000_000, Stopped::Rotated));
-        assert_eq!(first_end(at(5), at(9)), (5_000_000, Stopped::Expired));
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let (five, nine) = (at(5), at(9));
+        assert_eq!(first_end(None, None), None);
+        assert_eq!(
+            first_end(Some(nine), Some(five)),
+            Some((five, Stopped::Rotated))
+        );
+        assert_eq!(
+            first_end(Some(five), Some(nine)),
+            Some((five, Stopped::Expired))
+        );
+        assert_eq!(first_end(None, Some(nine)), Some((nine, Stopped::Rotated)));
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::domain::id::{BODY_LENGTH, KeyId};
+use crate::domain::id::{KeyId, PackedId};
 use crate::domain::resource::ResourceIdentifier;
 use crate::store::key_usage::DailyUse;
 
@@ -17,7 +17,7 @@ const MOST: usize = 8_192;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Place {
     /// The key.
-    pub(super) key: [u8; BODY_LENGTH],
+    pub(super) key: PackedId,
     /// The day, as in [`DailyUse`].
     pub(super) day: u32,
     /// The resource.
@@ -65,9 +65,8 @@ impl Tally {
         all
     }
 
-    fn part(&self, key: &[u8; BODY_LENGTH]) -> MutexGuard<'_, HashMap<Place, Count>> {
-        // Ids are drawn evenly; their letters differ in the low bits.
-        self.0[usize::from(key[0]) % PARTS]
+    fn part(&self, key: &PackedId) -> MutexGuard<'_, HashMap<Place, Count>> {
+        self.0[usize::from(key.first_byte()) % PARTS]
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }
@@ -76,7 +75,7 @@ impl Tally {
 /// A place and its count as they are written.
 pub(super) fn row(place: &Place, count: Count) -> DailyUse {
     DailyUse {
-        key_id: KeyId::from_body(&place.key),
+        key_id: KeyId::from_packed(&place.key),
         day: place.day.into(),
         resource: place.resource.as_ref().map(ToString::to_string),
         scope: place.scope.as_deref().map(str::to_owned),
@@ -89,9 +88,11 @@ pub(super) fn row(place: &Place, count: Count) -> DailyUse {
 mod tests {
     use super::*;
 
+    const KEY: &str = "key_abcdefghijklmnopqrstuvwxyz";
+
     fn place(scope: usize) -> Place {
         Place {
-            key: [b'a'; BODY_LENGTH],
+            key: KEY.parse::<KeyId>().unwrap().packed(),
             day: 20_000,
             resource: Some("https://payment.example.com/api".parse().unwrap()),
             scope: Some(scope.to_string().into()),

@@ -65,7 +65,7 @@ impl Usage {
             record.exchanges.fetch_add(1, Relaxed);
         } else {
             let place = Place {
-                key: record.key_id().body(),
+                key: record.packed_key(),
                 day: second / DAY,
                 resource: Some(granted.resource.clone()),
                 scope: Some(granted.scope.clone()),
@@ -88,7 +88,7 @@ impl Usage {
         resource: Option<&ResourceIdentifier>,
     ) {
         let place = Place {
-            key: record.key_id().body(),
+            key: record.packed_key(),
             day: second / DAY,
             resource: resource.cloned(),
             scope: None,
@@ -290,7 +290,7 @@ fn plain_place(record: &Record, second: u32) -> Option<Place> {
         return None;
     };
     Some(Place {
-        key: record.key_id().body(),
+        key: record.packed_key(),
         day: second / DAY,
         resource: Some(only.resource.identifier.clone()),
         scope: Some(Arc::clone(&only.scope)),

@@ -15,7 +15,18 @@ use super::random::Random;
 /// The length of an id: a prefix of four characters and 26 letters.
 pub const LENGTH: usize = 30;
 /// The letters behind the prefix.
-pub const BODY_LENGTH: usize = 26;
+const BODY_LENGTH: usize = 26;
+
+/// The letters of an id as bits, without its prefix: for where memory is counted. Of which kind it is only its holder knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct PackedId([u8; (BODY_LENGTH * 5).div_ceil(8)]);
+
+impl PackedId {
+    /// Eight of its bits: as evenly drawn as the id.
+    pub fn first_byte(&self) -> u8 {
+        self.0[0]
+    }
+}
 
 /// The text is not an id of the kind that is meant here.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -43,19 +54,19 @@ macro_rules! id {
                 Self(text)
             }
 
-            /// The letters behind the prefix, for where memory is counted.
-            pub fn body(&self) -> [u8; BODY_LENGTH] {
-                let mut body = [0u8; BODY_LENGTH];
-                body.copy_from_slice(&self.0[Self::PREFIX.len()..]);
-                body
+            /// Its letters in little room.
+            pub fn packed(&self) -> PackedId {
+                let mut packed = [0u8; (BODY_LENGTH * 5).div_ceil(8)];
+                base32::pack(&self.0[Self::PREFIX.len()..], &mut packed);
+                PackedId(packed)
             }
 
-            /// The id with these letters, which came from [`Self::body`].
-            pub fn from_body(body: &[u8; BODY_LENGTH]) -> Self {
+            /// The id with these letters, which came from [`Self::packed`].
+            pub fn from_packed(packed: &PackedId) -> Self {
                 let mut text = [0u8; LENGTH];
                 let (prefix, rest) = text.split_at_mut(Self::PREFIX.len());
                 prefix.copy_from_slice(Self::PREFIX.as_bytes());
-                rest.copy_from_slice(body);
+                base32::encode(&packed.0, rest);
                 Self(text)
             }
 
