@@ -84,6 +84,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             allowed_cidrs: None,
             rate_limit: None,
             provider: None,
+            self_rotate: false,
         };
         create(broker, caller, new)
     });

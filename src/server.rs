@@ -39,6 +39,7 @@ pub fn routes() -> Vec<Endpoint> {
         // Integrators with a key in hand: the hot path.
         post("/v1/token", Key, exchange::trade),
         get("/v1/key", Key, own_key::show),
+        post("/v1/key/rotate", Key, own_key::rotate),
         post("/v1/key/revoke", Key, own_key::revoke),
         post("/v1/keys/revoke-leaked", Public, own_key::revoke_leaked),
         // Whoever verifies tokens.

@@ -380,7 +380,7 @@ impl Broker {
         }
     }
 
-    async fn sign_in(
+    pub(super) async fn sign_in(
         &self,
         key: &UnverifiedKey<'_>,
         record: &Record,

@@ -24,6 +24,12 @@ pub enum Error {
     /// It would give more than a person may give.
     #[error("it would give more than the person may give: {0}")]
     BeyondGrantor(String),
+    /// The holder of a key asks for a newer one, which this key does not allow him.
+    #[error("the key may not be rotated by its holder")]
+    SelfRotateNotAllowed,
+    /// He holds the generation that a newer one is replacing.
+    #[error("a newer generation of the key is there already")]
+    Retiring,
     /// A value is well formed and cannot be.
     #[error("{field}: {reason}")]
     Invalid {

@@ -126,6 +126,7 @@ pub(super) fn rows(key: &Value) -> Vec<(&'static str, String)> {
         ("revoked", print::moment(&key["revoked_at"])),
         ("networks", print::text(&key["allowed_cidrs"])),
         ("rate limit", rate(&key["rate_limit"])),
+        ("rotates itself", yes(&key["self_rotate"])),
         ("metadata", metadata(&key["metadata"])),
     ];
     rows.extend(optional.into_iter().filter(|(_, text)| text != "-"));
@@ -137,6 +138,10 @@ fn rate(limit: &Value) -> String {
         return "-".to_owned();
     }
     format!("{} in {} s", limit["requests"], limit["per_seconds"])
+}
+
+fn yes(value: &Value) -> String {
+    if *value == true { "yes" } else { "-" }.to_owned()
 }
 
 fn metadata(members: &Value) -> String {

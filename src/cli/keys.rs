@@ -76,6 +76,9 @@ pub struct CreateOptions {
     /// How many exchanges it may make in how many seconds [default: any number]
     #[arg(long, num_args = 2, value_names = ["REQUESTS", "SECONDS"])]
     pub rate_limit: Option<Vec<u32>>,
+    /// Lets whoever holds the key rotate it
+    #[arg(long)]
+    pub self_rotate: bool,
     /// Something to remember with it; may be repeated
     #[arg(long = "metadata", num_args = 2, value_names = ["NAME", "VALUE"])]
     pub metadata: Vec<String>,
@@ -199,6 +202,10 @@ fn create(options: &CreateOptions, globals: &GlobalOptions) -> Result<(), Failur
         ("expires_at", options.expires_at.map(|moment| json!(moment))),
         ("allowed_cidrs", (!cidrs.is_empty()).then(|| json!(cidrs))),
         ("rate_limit", rate_limit),
+        (
+            "self_rotate",
+            options.self_rotate.then_some(Value::Bool(true)),
+        ),
         ("metadata", (!metadata.is_empty()).then(|| metadata.into())),
     ]);
     let file = options.output.open()?;

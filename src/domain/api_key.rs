@@ -35,6 +35,8 @@ pub struct ApiKey {
     pub default_resource: Option<ResourceId>,
     /// What it may do.
     pub permissions: Vec<PermissionId>,
+    /// Whether its holder may have it replaced.
+    pub self_rotate: bool,
     /// Counts its changes.
     pub epoch: i64,
 }

@@ -67,6 +67,8 @@ codes! {
     AddressNotAllowed "address_not_allowed" FORBIDDEN "The API key may not be used from this address";
     WouldWiden "would_widen" FORBIDDEN "This would give more than the caller holds";
     BeyondGrantor "beyond_grantor" FORBIDDEN "This would give more than the caller may give";
+    SelfRotateNotAllowed "self_rotate_not_allowed" FORBIDDEN "The API key may not rotate itself";
+    ApiKeyRetiring "api_key_retiring" FORBIDDEN "The API key is being replaced by a newer one";
     RateLimited "rate_limited" TOO_MANY_REQUESTS "Too many requests";
 
     // The present state of things.

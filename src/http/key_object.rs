@@ -94,6 +94,8 @@ pub struct KeyObject {
     allowed_cidrs: Option<Vec<IpNet>>,
     /// How often it may be traded; null: as often as it likes.
     rate_limit: Option<RateLimitObject>,
+    /// Whether its holder may rotate it (`POST /v1/key/rotate`).
+    self_rotate: bool,
     /// Where its user lives.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -152,6 +154,7 @@ impl KeyObject {
                 requests: limit.requests().get(),
                 per_seconds: limit.per_seconds().get(),
             }),
+            self_rotate: key.self_rotate,
         }
     }
 
@@ -167,10 +170,19 @@ impl KeyObject {
 }
 
 impl IssuedKeyObject {
-    /// With the secret.
+    /// With the secret, for admins.
     pub fn new(issued: &IssuedKey) -> Self {
+        Self::with(KeyObject::new(&issued.shown), issued)
+    }
+
+    /// With the secret, for the holder of the key.
+    pub fn of_holder(issued: &IssuedKey) -> Self {
+        Self::with(KeyObject::of_holder(&issued.shown), issued)
+    }
+
+    fn with(object: KeyObject, issued: &IssuedKey) -> Self {
         Self {
-            object: KeyObject::new(&issued.shown),
+            object,
             key: issued.key.expose().to_owned(),
         }
     }

@@ -58,6 +58,14 @@ impl From<Error> for Problem {
                 Code::BeyondGrantor,
                 format!("that would give more than the caller may give: {detail}"),
             ),
+            Error::SelfRotateNotAllowed => Self::new(
+                Code::SelfRotateNotAllowed,
+                "the key does not have self_rotate set to true",
+            ),
+            Error::Retiring => Self::new(
+                Code::ApiKeyRetiring,
+                "only the newest key rotates; this one may only repeat its own call with the same Idempotency-Key",
+            ),
             Error::Invalid { field, reason } => Self::invalid_parameter(field, reason),
             missing @ Error::NoSuchPermission { .. } => {
                 Self::invalid_parameter("permissions", missing.to_string())

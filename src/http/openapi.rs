@@ -35,6 +35,7 @@ use super::{docs, etag, exchange, health, jwks, own_key};
     paths(
         exchange::trade,
         own_key::show,
+        own_key::rotate,
         own_key::revoke,
         own_key::revoke_leaked,
         jwks::jwks,

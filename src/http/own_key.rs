@@ -1,21 +1,28 @@
-//! What the holder of a key can do with it beside trading it: look at it, and stop it.
+//! What the holder of a key can do with it beside trading it: look at it, rotate it, and stop it.
 
 use std::sync::Arc;
 
-use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, ETAG, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use zeroize::Zeroizing;
 
 use super::access::to_the_end;
+use super::api::key::RotateKey;
+use super::etag::{IfMatch, etag};
 use super::facts::Facts;
-use super::json::Json;
+use super::idempotency_key::OptionalIdempotencyKey;
+use super::json::{Json, OptionalRawJson};
 use super::key_holder::{Refuser, unverified_key};
-use super::key_object::KeyObject;
+use super::key_object::{IssuedKeyObject, KeyObject};
+use super::management::{kept, once, respond};
 use super::problem::Problem;
 use super::query::NoQuery;
 use crate::broker::Broker;
+use crate::broker::idempotency::{Attempt, KeptAnswer};
+use crate::broker::keys::IssuedKey;
 use crate::telemetry::request_log::RequestLog;
 
 /// The longest body of a report of leaked keys.
@@ -26,7 +33,13 @@ const MOST_LEAKED: usize = 1000;
 /// Look at the presented key
 ///
 /// The key's own object: what it may do, until when, when it was last used.
-#[utoipa::path(get, path = "/v1/key", tag = "keys in hand", responses((status = 200, description = "The key", body = KeyObject)))]
+#[utoipa::path(
+    get, path = "/v1/key", tag = "keys in hand",
+    responses((
+        status = 200, description = "The key", body = KeyObject,
+        headers(("ETag" = String, description = "Its version.")),
+    )),
+)]
 pub async fn show(
     request: HttpRequest,
     _: NoQuery,
@@ -55,7 +68,69 @@ pub async fn show(
         .map_err(|refusal| refuser.refuse(refusal))?;
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")))
+        .insert_header((ETAG, etag(shown.stored.key.epoch)))
         .json(KeyObject::of_holder(&shown)))
+}
+
+/// Rotate the presented key
+///
+/// For keys with `"self_rotate": true`. The id stays, the answer shows the new key this once; the old one is dead at once, or when the
+/// grace is over. Only the newest key rotates. Rotate with a grace and an `Idempotency-Key`: if the answer is lost, the old key repeats
+/// the call and gets the same new key, until that one is first used, or for 24 hours.
+#[utoipa::path(
+    post, path = "/v1/key/rotate", tag = "keys in hand",
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "Names this attempt, so that it can be repeated."),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that is to be rotated."),
+    ),
+    request_body(content = Option<RotateKey>),
+    responses((
+        status = 200, description = "The key with its new secret", body = IssuedKeyObject,
+        headers(("ETag" = String, description = "Its new version.")),
+    )),
+)]
+pub async fn rotate(
+    request: HttpRequest,
+    _: NoQuery,
+    (facts, broker, log): (Facts, web::Data<Broker>, web::Data<RequestLog>),
+    key: OptionalIdempotencyKey,
+    if_match: IfMatch,
+    body: OptionalRawJson<RotateKey>,
+) -> Result<HttpResponse, Problem> {
+    to_the_end(async move {
+        let presented = unverified_key(request.headers())?;
+        let rotation = body.value.rotation()?;
+        let refuser = Refuser {
+            broker: &broker,
+            log: &log,
+            facts: &facts,
+        };
+        let holder = broker
+            .rotating_holder(presented, facts.client())
+            .await
+            .map_err(|refusal| refuser.refuse(refusal))?;
+        let id = holder.record.key_id();
+        facts.key(id);
+        facts.organization(holder.record.organization_id());
+        // Before a kept answer is given: a key that may not rotate any more gets none.
+        holder.may_rotate()?;
+        let OptionalIdempotencyKey(key) = key;
+        let place = "POST /v1/key/rotate";
+        let attempt = key.map(|key| Attempt::new(id.as_str(), place, key.as_str(), &body.bytes));
+        let answer = once(&broker, attempt, &rotated, async |keep| {
+            let expected = |version| if_match.allows(version);
+            broker
+                .rotate_own_key(holder, rotation, facts.origin(id.as_str()), expected, keep)
+                .await
+        });
+        Ok(respond(answer.await?, true))
+    })
+    .await
+}
+
+fn rotated(issued: &IssuedKey) -> KeptAnswer {
+    let headers = vec![("ETag", format!("\"v{}\"", issued.shown.stored.key.epoch))];
+    kept(StatusCode::OK, headers, &IssuedKeyObject::of_holder(issued))
 }
 
 /// Stop the presented key

@@ -52,6 +52,7 @@ struct Row {
     #[diesel(skip_update)]
     created_at: Timestamp,
     owner_id: Option<String>,
+    self_rotate: bool,
 }
 
 impl From<&ApiKey> for Row {
@@ -79,6 +80,7 @@ impl From<&ApiKey> for Row {
             epoch: key.epoch,
             created_at: key.lifecycle.created_at.into(),
             owner_id: key.owner.map(|id| id.to_string()),
+            self_rotate: key.self_rotate,
         }
     }
 }
@@ -121,6 +123,7 @@ impl TryFrom<Row> for ApiKey {
             default_resource: default_resource
                 .map_err(|error| Error::corrupt("api_keys.default_resource_id", error))?,
             permissions: Vec::new(),
+            self_rotate: row.self_rotate,
             epoch: row.epoch,
         })
     }

@@ -168,6 +168,7 @@ table! {
         created_at -> BigInt,
         updated_at -> BigInt,
         owner_id -> Nullable<Text>,
+        self_rotate -> Bool,
     }
 }
 

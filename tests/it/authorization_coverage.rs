@@ -24,7 +24,12 @@ const PUBLIC: [&str; 7] = [
 const FOR_ANY_CALLER: [&str; 1] = ["GET /v1/me"];
 
 /// Reviewed: an API key is the credential, and the handler judges it.
-const FOR_HOLDERS: [&str; 3] = ["POST /v1/token", "GET /v1/key", "POST /v1/key/revoke"];
+const FOR_HOLDERS: [&str; 4] = [
+    "POST /v1/token",
+    "GET /v1/key",
+    "POST /v1/key/rotate",
+    "POST /v1/key/revoke",
+];
 
 fn names(wanted: impl Fn(Access) -> bool) -> Vec<String> {
     let rows = routes();

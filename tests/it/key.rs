@@ -1,5 +1,8 @@
 //! `/v1/key`: what the holder of a key can do with it. First of all, the whole life of one.
 
+mod reasons;
+mod rotate;
+
 use serde_json::json;
 
 use crate::support::credentials::Key;

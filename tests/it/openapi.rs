@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::test_app::{Shop, TestApp};
 
 /// The paths of the contract that are built, with their methods.
-const CONTRACT: [(&str, &[&str]); 32] = [
+const CONTRACT: [(&str, &[&str]); 33] = [
     ("/.well-known/jwks.json", &["get"]),
     ("/docs", &["get"]),
     ("/livez", &["get"]),
@@ -19,6 +19,7 @@ const CONTRACT: [(&str, &[&str]); 32] = [
     ("/v1/audit-events", &["get"]),
     ("/v1/key", &["get"]),
     ("/v1/key/revoke", &["post"]),
+    ("/v1/key/rotate", &["post"]),
     ("/v1/keys", &["get", "post"]),
     ("/v1/keys/revoke", &["post"]),
     ("/v1/keys/revoke-leaked", &["post"]),

@@ -33,6 +33,8 @@ pub struct KeyChange {
     pub default_resource: Option<Option<ResourceIdentifier>>,
     /// Whose it is.
     pub owner: Option<Option<OwnerName>>,
+    /// Whether its holder may have it replaced.
+    pub self_rotate: Option<bool>,
 }
 
 impl KeyChange {
@@ -43,6 +45,7 @@ impl KeyChange {
             || self.rate_limit.is_some()
             || self.expires_at.is_some()
             || self.owner.is_some()
+            || self.self_rotate == Some(true)
     }
 
     /// Names of what is to change, for the audit row.
@@ -56,6 +59,7 @@ impl KeyChange {
             ("expires_at", self.expires_at.is_some()),
             ("default_resource", self.default_resource.is_some()),
             ("owner", self.owner.is_some()),
+            ("self_rotate", self.self_rotate.is_some()),
         ]
         .into_iter()
         .filter_map(|(name, changes)| changes.then_some(name))
@@ -184,6 +188,7 @@ impl Broker {
             allowed_cidrs: change.allowed_cidrs.unwrap_or(key.allowed_cidrs),
             rate_limit: change.rate_limit.unwrap_or(key.rate_limit),
             default_resource,
+            self_rotate: change.self_rotate.unwrap_or(key.self_rotate),
             lifecycle,
             ..key
         })
@@ -212,7 +217,9 @@ fn is_looser(before: &ApiKey, after: &ApiKey) -> bool {
     };
     // What the owner may not do, his keys do not give.
     let freed = before.owner.is_some() && before.owner != after.owner;
-    enabled || longer || faster || wider || freed
+    // Whoever may rotate it may have it rotated by its holder; who may not, may not have that done for him either.
+    let replaceable = !before.self_rotate && after.self_rotate;
+    enabled || longer || faster || wider || freed || replaceable
 }
 
 #[cfg(test)]
@@ -236,6 +243,7 @@ mod tests {
             rate_limit: None,
             default_resource: None,
             permissions: Vec::new(),
+            self_rotate: false,
             epoch: 1,
         }
     }
@@ -264,5 +272,10 @@ mod tests {
         let mut paused = key();
         paused.lifecycle.disabled_at = Some(Timestamp::UNIX_EPOCH);
         assert!(is_looser(&paused, &key()) && !is_looser(&key(), &paused));
+        let rotating = ApiKey {
+            self_rotate: true,
+            ..key()
+        };
+        assert!(is_looser(&key(), &rotating) && !is_looser(&rotating, &key()));
     }
 }

@@ -46,6 +46,8 @@ pub struct NewKey {
     pub rate_limit: Option<RateLimit>,
     /// Where its user lives; the default provider, if none.
     pub provider: Option<ProviderName>,
+    /// Whether its holder may have it replaced.
+    pub self_rotate: bool,
 }
 
 /// A key that is about to be made.
@@ -152,6 +154,7 @@ impl Broker {
             rate_limit: new.rate_limit,
             default_resource: default.transpose()?,
             permissions: ids,
+            self_rotate: new.self_rotate,
             epoch: 1,
         };
         Ok(Plan {

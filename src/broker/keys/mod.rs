@@ -12,6 +12,7 @@ mod owner;
 mod permissions;
 mod revoke;
 mod rotate;
+mod rotate_own;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub use self::owner::OwnerName;
 pub(super) use self::permissions::narrow;
 pub use self::revoke::Leaked;
 pub use self::rotate::Rotation;
+pub use self::rotate_own::RotatingHolder;
 use super::authentication::Refusal;
 use super::catalogue::Catalogue;
 use super::{Broker, Caller, Conflict, Error, Record};
@@ -81,6 +83,14 @@ fn outrun(expected: impl Fn(i64) -> bool) -> Error {
         Conflict::KeyChanged.into()
     } else {
         Error::Stale
+    }
+}
+
+/// The same, where that is one of the errors that something can end in.
+fn outrun_by(error: Error, expected: impl Fn(i64) -> bool) -> Error {
+    match error {
+        Error::Conflict(Conflict::KeyChanged) => outrun(expected),
+        error => error,
     }
 }
 

@@ -13,6 +13,7 @@ use crate::domain::audit::{AuditEvent, Origin};
 use crate::domain::credential::{Credential, ProviderRights};
 use crate::domain::id::{CredentialId, KeyId, OperationId};
 use crate::domain::lifecycle::{CredentialState, EndReason};
+use crate::domain::permission::Permissions;
 use crate::store::api_keys::{self, StoredKey};
 use crate::store::idp_operations::{self, Operation, OperationKind};
 use crate::store::{self, Change, credentials, idempotency, secrets};
@@ -27,7 +28,7 @@ pub struct Rotation {
 /// What the last transaction of a rotation works with.
 struct Switch {
     key: ApiKey,
-    grantor: Grantor,
+    grantor: Option<Grantor>,
     old: CredentialId,
     new: Credential,
     subject: String,
@@ -38,10 +39,20 @@ struct Switch {
     now: Timestamp,
 }
 
-/// What a rotation begins with: the generation that is to be replaced, and who has it replaced.
-struct Old {
-    credential: Credential,
-    grantor: Grantor,
+/// A rotation of a key as it was read, by somebody who was let in.
+pub(super) struct Rotating<'a> {
+    /// The key, and its generation that is to be replaced.
+    pub(super) stored: StoredKey,
+    /// Who must hold what the key does, since the new one is handed to him; the key's own holder has it already.
+    pub(super) grantor: Option<Grantor>,
+    /// All that the new user may do at its provider, where that is less than our record says.
+    pub(super) at_most: Option<Permissions>,
+    /// How.
+    pub(super) rotation: Rotation,
+    /// Whose doing it is.
+    pub(super) origin: Origin,
+    /// What is kept of the answer.
+    pub(super) keep: Option<Keep<'a, IssuedKey>>,
 }
 
 impl Broker {
@@ -56,25 +67,36 @@ impl Broker {
         rotation: Rotation,
         caller: &Caller,
         origin: Origin,
-        keep: Option<Keep<'_, IssuedKey>>,
+        (expected, keep): (impl Fn(i64) -> bool, Option<Keep<'_, IssuedKey>>),
     ) -> Result<IssuedKey, Error> {
         let stored = self.stored_key(id).await?;
         caller.sees_key(&stored.key)?;
         stored.key.lifecycle.rotatable(self.now())?;
+        if !expected(stored.key.epoch) {
+            return Err(Error::Stale);
+        }
         let catalogue = self.catalogue().await?;
         let grantor = caller.grantor("keys:write", &catalogue, self.now());
-        let old = stored.active.clone().ok_or(Conflict::KeyChanged)?;
-        let draft = self.draft(&stored.key)?;
-        self.intend_generation(&stored.key, &draft, grantor.clone())
+        self.rotate(Rotating {
+            stored,
+            grantor: Some(grantor),
+            at_most: None,
+            rotation,
+            origin,
+            keep,
+        })
+        .await
+        .map_err(|error| super::outrun_by(error, expected))
+    }
+
+    /// Makes the new generation and lets it take the place of the old one, or leaves nothing of it.
+    pub(super) async fn rotate(&self, rotating: Rotating<'_>) -> Result<IssuedKey, Error> {
+        let old = rotating.stored.active.as_ref();
+        let old = old.ok_or(Conflict::KeyChanged)?.id;
+        let draft = self.draft(&rotating.stored.key)?;
+        self.intend_generation(&rotating.stored.key, &draft, rotating.grantor.clone())
             .await?;
-        let old = Old {
-            credential: old,
-            grantor,
-        };
-        let switched = self
-            .switch(stored, old, &draft, (rotation, origin, keep))
-            .await;
-        match switched {
+        match self.switch(rotating, old, &draft).await {
             Ok(shown) => {
                 self.metrics.key_rotated();
                 self.work.notify_one();
@@ -94,7 +116,7 @@ impl Broker {
         &self,
         key: &ApiKey,
         draft: &Draft,
-        grantor: Grantor,
+        grantor: Option<Grantor>,
     ) -> Result<(), Error> {
         let key = key.clone();
         let (credential, operation, now) = (
@@ -104,7 +126,9 @@ impl Broker {
         );
         let since = self.secrets_since();
         let written = self.store.write(move |tx| {
-            grantor.check_key(tx, &key)?;
+            if let Some(grantor) = &grantor {
+                grantor.check_key(tx, &key)?;
+            }
             secrets::require_usable(tx, &credential, since)?;
             credentials::insert(tx, &credential)?;
             idp_operations::insert(tx, &operation, now)?;
@@ -123,14 +147,25 @@ impl Broker {
     /// Makes the user and lets the new generation take the place of the old one, all in one transaction.
     async fn switch(
         &self,
-        stored: StoredKey,
-        old: Old,
+        rotating: Rotating<'_>,
+        old: CredentialId,
         draft: &Draft,
-        (rotation, origin, keep): (Rotation, Origin, Option<Keep<'_, IssuedKey>>),
     ) -> Result<super::ShownKey, Error> {
+        let Rotating {
+            stored,
+            grantor,
+            at_most,
+            rotation,
+            origin,
+            keep,
+        } = rotating;
         let catalogue = self.catalogue().await?;
-        let permissions = catalogue.policy(&stored.key.permissions).permissions();
-        let (subject, rights) = self.make_user(&stored.key, draft, &permissions).await?;
+        let mut permissions = catalogue.policy(&stored.key.permissions).permissions();
+        if let Some(at_most) = &at_most {
+            permissions = permissions.intersection(at_most);
+        }
+        let (subject, mut rights) = self.make_user(&stored.key, draft, &permissions).await?;
+        rights.granted = at_most.map(|_| permissions);
         let now = self.now();
         let grace = (rotation.grace > SignedDuration::ZERO)
             .then(|| whole_second_after(now, rotation.grace))
@@ -141,8 +176,7 @@ impl Broker {
             subject: Some(subject.clone()),
             ..draft.credential.clone()
         };
-        let details =
-            json!({"generation": new.id, "replaced": old.credential.id, "retires_at": grace});
+        let details = json!({"generation": new.id, "replaced": old, "retires_at": grace});
         let event = self.event(
             &origin,
             "key.rotated",
@@ -170,8 +204,8 @@ impl Broker {
         };
         let switch = Switch {
             key: stored.key,
-            old: old.credential.id,
-            grantor: old.grantor,
+            old,
+            grantor,
             new,
             subject,
             rights,
@@ -228,7 +262,9 @@ fn take(
     let Switch { key, now, .. } = switch;
     let now = *now;
     // Asked again: what the caller holds may have been narrowed while the user was made.
-    switch.grantor.check_key(tx, key)?;
+    if let Some(grantor) = &switch.grantor {
+        grantor.check_key(tx, key)?;
+    }
     api_keys::lock(tx, &key.id)?;
     let generations = credentials::unended(tx, &key.id)?;
     let still = generations

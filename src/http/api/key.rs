@@ -68,6 +68,10 @@ pub struct UpdateKey {
     #[serde(default)]
     #[schema(value_type = Option<Object>)]
     owner: Patch<OwnerField>,
+    /// Whether its holder may rotate it.
+    #[serde(default)]
+    #[schema(value_type = bool, required = false)]
+    self_rotate: Patch<bool>,
 }
 
 /// What a key may do from now on.
@@ -87,6 +91,25 @@ pub struct RotateKey {
     /// For how many seconds the old key is still taken, up to 30 days; 0, the default: it is dead at once.
     #[schema(value_type = u32, required = false, maximum = 2_592_000)]
     grace_seconds: Option<u32>,
+}
+
+impl RotateKey {
+    /// What the body says.
+    ///
+    /// # Errors
+    /// 422 for a grace that is too long.
+    pub(in crate::http) fn rotation(&self) -> Result<Rotation, Problem> {
+        let seconds = self.grace_seconds.unwrap_or(0);
+        if seconds > LONGEST_GRACE {
+            return Err(Problem::invalid_parameter(
+                "grace_seconds",
+                "must be 0 to 2592000",
+            ));
+        }
+        Ok(Rotation {
+            grace: SignedDuration::from_secs(seconds.into()),
+        })
+    }
 }
 
 /// Show a key
@@ -142,6 +165,7 @@ pub async fn update_key(
             .owner
             .change()
             .map(|owner| owner.map(|OwnerField(owner)| owner)),
+        self_rotate: body.self_rotate.unless_null("self_rotate")?,
     };
     let expected = |version| if_match.allows(version);
     Ok(shown(
@@ -197,6 +221,7 @@ pub async fn set_key_permissions(
     params(
         ("id" = String, Path, description = "The key's id, `key_…`."),
         ("Idempotency-Key" = Option<String>, Header, description = "Names this attempt, so that it can be repeated."),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that is to be rotated."),
     ),
     request_body(content = Option<RotateKey>),
     responses((
@@ -209,23 +234,16 @@ pub async fn rotate_key(
     _: NoQuery,
     Id(id): Id<KeyId>,
     key: OptionalIdempotencyKey,
+    if_match: IfMatch,
     body: OptionalRawJson<RotateKey>,
 ) -> Result<HttpResponse, Problem> {
     call.about(id);
     let attempt = call.attempt(key, &format!("POST /v1/keys/{id}/rotate"), &body.bytes);
-    let seconds = body.value.grace_seconds.unwrap_or(0);
-    if seconds > LONGEST_GRACE {
-        return Err(Problem::invalid_parameter(
-            "grace_seconds",
-            "must be 0 to 2592000",
-        ));
-    }
-    let rotation = Rotation {
-        grace: SignedDuration::from_secs(seconds.into()),
-    };
+    let rotation = body.value.rotation()?;
     let answer = once(&call.broker, attempt, &rotated, async |keep| {
+        let expected = |version| if_match.allows(version);
         call.broker
-            .rotate_key(id, rotation, &call.caller, call.origin(), keep)
+            .rotate_key(id, rotation, &call.caller, call.origin(), (expected, keep))
             .await
     });
     Ok(respond(answer.await?, true))

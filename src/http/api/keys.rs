@@ -85,6 +85,9 @@ pub struct CreateKey {
     /// The identity provider that holds its user. Left out: the default one.
     #[schema(value_type = Option<String>)]
     identity_provider: Option<ProviderName>,
+    /// Whether its holder may rotate it (`POST /v1/key/rotate`). Left out: no.
+    #[schema(value_type = bool, required = false)]
+    self_rotate: Option<bool>,
 }
 
 /// Which keys, and which page.
@@ -147,6 +150,7 @@ pub async fn create_key(
         allowed_cidrs: body.allowed_cidrs,
         rate_limit: body.rate_limit,
         provider: body.identity_provider,
+        self_rotate: body.self_rotate.unwrap_or(false),
     };
     let answer = once(&call.broker, attempt, &issued, async |keep| {
         let created = call

@@ -153,6 +153,7 @@ fn every_option_of_a_new_key_reaches_it() {
         "192.0.2.0/24",
     ]);
     line.extend(["--rate-limit", "100", "60", "--metadata", "team", "cart"]);
+    line.push("--self-rotate");
     let key = home.kagiya(&line).json();
     assert_eq!(key["permissions"][0]["scopes"][0], "read:payment");
     assert_eq!(key["default_resource"], PAYMENT);
@@ -160,6 +161,7 @@ fn every_option_of_a_new_key_reaches_it() {
     assert_eq!(key["allowed_cidrs"][1], "192.0.2.0/24");
     assert_eq!(key["rate_limit"]["per_seconds"], 60);
     assert_eq!(key["metadata"]["team"], "cart");
+    assert_eq!(key["self_rotate"], true);
     let id = key["id"].as_str().unwrap();
     let shown = home.kagiya(&["keys", "show", id]).done();
     for told in [
@@ -167,6 +169,7 @@ fn every_option_of_a_new_key_reaches_it() {
         "10.0.0.0/8 192.0.2.0/24",
         "100 in 60 s",
         "team=cart",
+        "rotates itself    yes",
     ] {
         assert!(shown.contains(told), "{told}\n{shown}");
     }

@@ -43,6 +43,7 @@ async fn a_key_is_shown_with_its_secret_once() {
             "metadata": {},
             "allowed_cidrs": null,
             "rate_limit": null,
+            "self_rotate": false,
             "identity": {"provider": "builtin", "subject": "k_…"},
             "key": "kgy_1…",
         })
@@ -398,6 +399,11 @@ async fn every_wrong_value_is_told_with_its_field_and_nothing_is_made() {
             json!({"identity_provider": "NOT A NAME"}),
             "invalid_parameter",
             "identity_provider",
+        ),
+        (
+            json!({"self_rotate": 1}),
+            "invalid_parameter",
+            "self_rotate",
         ),
         (json!({"key": "kgy_mine"}), "unknown_field", "key"),
         (

@@ -43,7 +43,7 @@ async fn what_is_absent_stays_and_null_clears() {
         let answer = patch(&shop, &key, json!({member: null})).await.expect(200);
         assert_eq!(answer[member], cleared, "{member}");
     }
-    for member in ["name", "disabled"] {
+    for member in ["name", "disabled", "self_rotate"] {
         patch(&shop, &key, json!({member: null}))
             .await
             .problem("invalid_parameter")
@@ -92,6 +92,11 @@ async fn every_wrong_value_is_told_with_its_field_and_nothing_changes() {
             json!({"default_resource": "x"}),
             "invalid_parameter",
             "default_resource",
+        ),
+        (
+            json!({"self_rotate": "yes"}),
+            "invalid_parameter",
+            "self_rotate",
         ),
         (json!({"permissions": []}), "unknown_field", "permissions"),
         (

@@ -167,6 +167,24 @@ async fn a_key_neither_rotates_nor_enables_nor_loosens_what_is_beyond_it() {
     patch(&shop, &manager, &beyond, json!({"rate_limit": null}))
         .await
         .problem("would_widen");
+    patch(&shop, &manager, &beyond, json!({"self_rotate": true}))
+        .await
+        .problem("would_widen");
+    patch(&shop, &manager, &within, json!({"self_rotate": true}))
+        .await
+        .expect(200);
+    app.patch(&beyond.path(""))
+        .operator()
+        .json(json!({"self_rotate": true}))
+        .send()
+        .await
+        .expect(200);
+    patch(&shop, &manager, &beyond, json!({"self_rotate": true}))
+        .await
+        .expect(200);
+    patch(&shop, &manager, &beyond, json!({"self_rotate": false}))
+        .await
+        .expect(200);
     let put = async |key: &Issued, permissions: Value| {
         let body = json!({"permissions": permissions});
         app.put(&key.path("/permissions"))
@@ -220,6 +238,9 @@ async fn a_key_never_loosens_itself() {
     ]});
     let put = app.put(&own.path("/permissions")).by(&manager).json(body);
     put.send().await.problem("would_widen");
+    patch(&shop, &manager, own, json!({"self_rotate": true}))
+        .await
+        .problem("would_widen");
     patch(
         &shop,
         &manager,
@@ -234,6 +255,35 @@ async fn a_key_never_loosens_itself() {
         .await
         .expect(204);
     app.get("/v1/keys")
+        .by(&manager)
+        .send()
+        .await
+        .problem("invalid_token");
+}
+
+#[tokio::test]
+async fn a_key_that_may_rotate_itself_does_so_with_the_key_and_never_with_its_token() {
+    let shop = Shop::new().await;
+    let further = json!({"self_rotate": true});
+    let manager = manager_with(&shop, &["keys:write"], read_payment(), further).await;
+    let app = &shop.app;
+    app.post(&manager.key.path("/rotate"))
+        .by(&manager)
+        .send()
+        .await
+        .problem("would_widen");
+    app.post("/v1/key/rotate")
+        .by(&crate::support::credentials::Bearer(&manager.token))
+        .send()
+        .await
+        .problem("invalid_api_key");
+    app.post("/v1/key/rotate")
+        .by(&crate::support::credentials::Key(&manager.key.key))
+        .send()
+        .await
+        .expect(200);
+    // The token was of the generation that is gone.
+    app.get("/v1/me")
         .by(&manager)
         .send()
         .await

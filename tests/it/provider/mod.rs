@@ -7,6 +7,7 @@ mod crashes;
 mod life_cycle;
 mod outages;
 mod rights;
+mod rotate_own;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -134,7 +135,7 @@ impl At {
 }
 
 /// Waits until it is so, which takes a moment where the outbox is at work.
-async fn eventually(what: &str, is_so: impl AsyncFn() -> bool) {
+pub(crate) async fn eventually(what: &str, is_so: impl AsyncFn() -> bool) {
     for _ in 0..2000 {
         if is_so().await {
             return;

@@ -14,7 +14,7 @@ fn both() -> serde_json::Value {
     json!({"permissions": [{"resource": PAYMENT, "scopes": ["read:payment", "write:payment"]}]})
 }
 
-fn only(scope: &str) -> kagiya::domain::permission::Permissions {
+pub(super) fn only(scope: &str) -> kagiya::domain::permission::Permissions {
     std::iter::once((PAYMENT.parse().unwrap(), scope.parse().unwrap())).collect()
 }
 

@@ -108,6 +108,18 @@ impl FakeProvider {
         self.state().limit = Some(limit);
     }
 
+    /// Takes no more from what its users were given.
+    pub(crate) fn limit_nothing(&self) {
+        self.state().limit = None;
+    }
+
+    /// Somebody disables every user there is.
+    pub(crate) fn disable_all(&self) {
+        for user in self.state().users.values_mut() {
+            user.disabled = true;
+        }
+    }
+
     /// Takes a user away behind our back.
     pub(crate) fn lose_users(&self) {
         self.state().users.clear();
