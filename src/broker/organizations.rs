@@ -289,8 +289,7 @@ impl Broker {
             json!({"name": found.name}),
         );
         let removal = self.store.write(move |tx| {
-            let now = organizations::find(tx, &id)?;
-            if now.is_none_or(|now| now.version != found.version) {
+            if !organizations::lock_as_read(tx, &found)? {
                 return Ok(Removal::Changed);
             }
             if organizations::has_live_keys(tx, &id)? {

@@ -259,11 +259,9 @@ impl Broker {
             let details = json!({"identifier": found.identifier});
             let event = self.event(&origin, "resource.deleted", id.as_str(), None, details);
             let deleted = self.store.write(move |tx| {
-                let now = resources::find(tx, &id)?;
-                if now.is_none_or(|now| now.version != found.version) {
+                if !resources::delete(tx, &found)? {
                     return Ok(false);
                 }
-                resources::delete(tx, &id)?;
                 tx.changed(Change::Catalogue);
                 audit::append(tx, &event)?;
                 Ok::<_, store::Error>(true)

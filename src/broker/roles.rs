@@ -194,32 +194,38 @@ impl Broker {
         expected: impl Fn(i64) -> bool,
     ) -> Result<(), Error> {
         caller.runs_the_deployment()?;
-        let found = self.role(id, caller).await?.role;
-        if !expected(found.version) {
-            return Err(Error::Stale);
-        }
-        let details = json!({"name": found.name});
-        let event = self.event(&origin, "role.deleted", id.as_str(), None, details);
-        let deleted = self.store.write(move |tx| {
-            let holders = roles::holders(tx, &id, NAMED)?;
-            if !holders.is_empty() {
-                return Err(Error::from(Conflict::RoleInUse(holders)));
+        // Another change may come between reading and removing. Whoever named no version meant what is there then.
+        loop {
+            let found = self.role(id, caller).await?.role;
+            if !expected(found.version) {
+                return Err(Error::Stale);
             }
-            if !roles::delete(tx, &id)? {
-                return Err(Error::NotFound);
+            let details = json!({"name": found.name});
+            let event = self.event(&origin, "role.deleted", id.as_str(), None, details);
+            let deleted = self.store.write(move |tx| {
+                let holders = roles::holders(tx, &id, NAMED)?;
+                if !holders.is_empty() {
+                    return Err(Error::from(Conflict::RoleInUse(holders)));
+                }
+                let deleted = roles::delete(tx, &found)?;
+                if deleted {
+                    audit::append(tx, &event)?;
+                }
+                Ok(deleted)
+            });
+            match deleted.await {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                // It was given to somebody at the same moment.
+                Err(Error::Store(error)) if error.conflicts_with(store::FOREIGN_KEY) => {
+                    let holders = self
+                        .store
+                        .read(move |connection| roles::holders(connection, &id, NAMED))
+                        .await?;
+                    return Err(Conflict::RoleInUse(holders).into());
+                }
+                Err(error) => return Err(error),
             }
-            Ok(audit::append(tx, &event)?)
-        });
-        match deleted.await {
-            // It was given to somebody at the same moment.
-            Err(Error::Store(error)) if error.conflicts_with(store::FOREIGN_KEY) => {
-                let holders = self
-                    .store
-                    .read(move |connection| roles::holders(connection, &id, NAMED))
-                    .await?;
-                Err(Conflict::RoleInUse(holders).into())
-            }
-            deleted => deleted,
         }
     }
 

@@ -203,31 +203,37 @@ impl Broker {
         expected: impl Fn(i64) -> bool,
     ) -> Result<(), Error> {
         caller.runs_the_deployment()?;
-        let found = self.user(id, caller).await?;
-        if !expected(found.version) {
-            return Err(Error::Stale);
-        }
-        let event = self.event(&origin, "user.deleted", id.as_str(), None, told(&found));
-        let deleted = self.store.write(move |tx| {
-            let ties = users::ties(tx, &id, NAMED)?;
-            if !ties.is_empty() {
-                return Err(Error::from(Conflict::UserInUse(ties)));
+        // Another change may come between reading and removing. Whoever named no version meant what is there then.
+        loop {
+            let found = self.user(id, caller).await?;
+            if !expected(found.version) {
+                return Err(Error::Stale);
             }
-            if !users::delete(tx, &id)? {
-                return Err(Error::NotFound);
+            let event = self.event(&origin, "user.deleted", id.as_str(), None, told(&found));
+            let deleted = self.store.write(move |tx| {
+                let ties = users::ties(tx, &id, NAMED)?;
+                if !ties.is_empty() {
+                    return Err(Error::from(Conflict::UserInUse(ties)));
+                }
+                let deleted = users::delete(tx, &found)?;
+                if deleted {
+                    audit::append(tx, &event)?;
+                }
+                Ok(deleted)
+            });
+            match deleted.await {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                // Tied to something at the same moment.
+                Err(Error::Store(error)) if error.conflicts_with(store::FOREIGN_KEY) => {
+                    let ties = self
+                        .store
+                        .read(move |connection| users::ties(connection, &id, NAMED))
+                        .await?;
+                    return Err(Conflict::UserInUse(ties).into());
+                }
+                Err(error) => return Err(error),
             }
-            Ok(audit::append(tx, &event)?)
-        });
-        match deleted.await {
-            // Tied to something at the same moment.
-            Err(Error::Store(error)) if error.conflicts_with(store::FOREIGN_KEY) => {
-                let ties = self
-                    .store
-                    .read(move |connection| users::ties(connection, &id, NAMED))
-                    .await?;
-                Err(Conflict::UserInUse(ties).into())
-            }
-            deleted => deleted,
         }
     }
 }

@@ -220,6 +220,15 @@ pub fn keys(connection: &mut Connection, id: &OrganizationId) -> Result<u32, Err
     Ok(u32::try_from(count).unwrap_or(u32::MAX))
 }
 
+/// As [`lock`], of one as it was read; `false` if it changed or went since.
+pub fn lock_as_read(connection: &mut Connection, read: &Organization) -> Result<bool, Error> {
+    let as_read = organizations::table
+        .find(read.id.as_str())
+        .filter(organizations::version.eq(read.version));
+    let locked = diesel::update(as_read).set(organizations::version.eq(organizations::version));
+    Ok(locked.execute(connection)? == 1)
+}
+
 /// Lets no other transaction change this organization until this one ends, nor count its keys with [`lock`] as this one does.
 pub fn lock(connection: &mut Connection, id: &OrganizationId) -> Result<(), Error> {
     if connection.has_one_writer() {

@@ -212,9 +212,12 @@ pub fn count_change(
     Ok(diesel::update(target).set(change).execute(connection)? == 1)
 }
 
-/// Removes one, its permissions, and what keys hold of them.
-pub fn delete(connection: &mut Connection, id: &ResourceId) -> Result<bool, Error> {
-    Ok(diesel::delete(resources::table.find(id.as_str())).execute(connection)? == 1)
+/// Removes one, its permissions, and what keys hold of them; `false` if it changed or went since it was read.
+pub fn delete(connection: &mut Connection, gone: &Resource) -> Result<bool, Error> {
+    let target = resources::table
+        .find(gone.id.as_str())
+        .filter(resources::version.eq(gone.version));
+    Ok(diesel::delete(target).execute(connection)? == 1)
 }
 
 /// Adds a permission. A name that the resource has already is a conflict over `permissions.resource_id_name`.

@@ -170,9 +170,13 @@ fn insert_permissions(connection: &mut Connection, of: &Role) -> Result<(), Erro
     Ok(())
 }
 
-/// Removes one that nobody holds. If somebody does, it is a conflict over a reference.
-pub fn delete(connection: &mut Connection, id: &RoleId) -> Result<bool, Error> {
-    Ok(diesel::delete(roles::table.find(id.as_str())).execute(connection)? == 1)
+/// Removes one that nobody holds; `false` if it changed or went since it was read. If somebody holds it, it is a conflict over a
+/// reference.
+pub fn delete(connection: &mut Connection, gone: &Role) -> Result<bool, Error> {
+    let target = roles::table
+        .find(gone.id.as_str())
+        .filter(roles::version.eq(gone.version));
+    Ok(diesel::delete(target).execute(connection)? == 1)
 }
 
 /// Who holds it: `usr_… in org_…`, at most `limit` of them.

@@ -185,13 +185,22 @@ pub fn ties(connection: &mut Connection, id: &UserId, limit: usize) -> Result<Ve
     Ok(ties)
 }
 
-/// Removes one who is in the way of nothing; his revoked keys are nobody's then.
-pub fn delete(connection: &mut Connection, id: &UserId) -> Result<bool, Error> {
+/// Removes one who is in the way of nothing; his revoked keys are nobody's then. `false`, and nothing done, if he changed or went since
+/// he was read.
+pub fn delete(connection: &mut Connection, gone: &User) -> Result<bool, Error> {
+    let id = gone.id.as_str();
+    let as_read = users::table
+        .find(id)
+        .filter(users::version.eq(gone.version));
+    let locked = diesel::update(as_read).set(users::version.eq(users::version));
+    if locked.execute(connection)? == 0 {
+        return Ok(false);
+    }
     let his = api_keys::table
-        .filter(api_keys::owner_id.eq(id.as_str()))
+        .filter(api_keys::owner_id.eq(id))
         .filter(api_keys::revoked_at.is_not_null());
     diesel::update(his)
         .set(api_keys::owner_id.eq(None::<String>))
         .execute(connection)?;
-    Ok(diesel::delete(users::table.find(id.as_str())).execute(connection)? == 1)
+    Ok(diesel::delete(users::table.find(id)).execute(connection)? == 1)
 }

@@ -16,6 +16,7 @@ mod jwks;
 mod key;
 mod keys;
 mod kill;
+mod lost_updates;
 mod management;
 mod openapi;
 mod organizations;

@@ -37,21 +37,38 @@ impl Broker {
         id: KeyId,
         caller: &Caller,
         origin: Origin,
-        expected: impl Fn(i64) -> bool,
+        expected: Option<&[i64]>,
     ) -> Result<(), Error> {
         match self.stored_key(id).await {
             Ok(stored) => {
                 caller.sees_key(&stored.key)?;
-                if !expected(stored.key.epoch) {
+                if expected.is_some_and(|versions| !versions.contains(&stored.key.epoch)) {
                     return Err(Error::Stale);
                 }
             }
             // The operator may stop any key, so it is stopped here although nothing can be read; unless he bound it to a version.
             Err(Error::Store(store::Error::Unavailable { .. }))
-                if caller.is_operator() && expected(i64::MIN) => {}
+                if caller.is_operator() && expected.is_none() => {}
             Err(error) => return Err(error),
         }
-        self.stop_key(id, origin, "revoked").await
+        let Some(versions) = expected else {
+            return self.stop_key(id, origin, "revoked").await;
+        };
+        // Nobody is refused before the database has said that it is this version that is stopped.
+        let event = self.revocation(id, &origin, "revoked");
+        if self
+            .write_revocation(id, event, Some(versions.to_vec()))
+            .await?
+        {
+            self.metrics.keys_revoked(1);
+        }
+        self.work.notify_one();
+        Ok(())
+    }
+
+    fn revocation(&self, id: KeyId, origin: &Origin, why: &str) -> AuditEvent {
+        let details = json!({"why": why});
+        self.event(origin, "key.revoked", id.as_str(), None, details)
     }
 
     /// The holder stops the key that he presents: the whole key by its active generation, the rest of a grace by a retiring one.
@@ -153,14 +170,8 @@ impl Broker {
     ) -> Result<(), Error> {
         let first = !self.memory.is_stopping(&id);
         let stopping = self.memory.stop(id);
-        let event = self.event(
-            &origin,
-            "key.revoked",
-            id.as_str(),
-            None,
-            json!({"why": why}),
-        );
-        match self.write_revocation(id, event.clone()).await {
+        let event = self.revocation(id, &origin, why);
+        match self.write_revocation(id, event.clone(), None).await {
             Ok(revoked) => {
                 if revoked {
                     self.metrics.keys_revoked(1);
@@ -173,7 +184,7 @@ impl Broker {
                 if first {
                     self.keep_trying(id, event, stopping);
                 }
-                Err(error.into())
+                Err(error)
             }
         }
     }
@@ -187,7 +198,7 @@ impl Broker {
             .with_max_delay(Duration::from_secs(5))
             .without_max_times();
         tokio::spawn(async move {
-            let outcome = (|| broker.write_revocation(id, event.clone()))
+            let outcome = (|| broker.write_revocation(id, event.clone(), None))
                 .retry(policy)
                 .await;
             if let Err(error) = outcome {
@@ -198,8 +209,13 @@ impl Broker {
         });
     }
 
-    /// The transaction; whether the key was not revoked before.
-    async fn write_revocation(&self, id: KeyId, event: AuditEvent) -> Result<bool, store::Error> {
+    /// The transaction; whether the key was not revoked before. With `expected`, only for one of these versions.
+    async fn write_revocation(
+        &self,
+        id: KeyId,
+        event: AuditEvent,
+        expected: Option<Vec<i64>>,
+    ) -> Result<bool, Error> {
         let (now, random) = (self.now(), Arc::clone(&self.random));
         self.store
             .write(move |tx| {
@@ -207,6 +223,9 @@ impl Broker {
                 let Some(stored) = api_keys::find(tx, &id)? else {
                     return Ok(false);
                 };
+                if expected.is_some_and(|versions| !versions.contains(&stored.key.epoch)) {
+                    return Err(Error::Stale);
+                }
                 if stored.key.lifecycle.revoked_at.is_some() {
                     return Ok(false);
                 }

@@ -269,9 +269,7 @@ pub async fn revoke_key(
     call.about(id);
     let broker = call.broker.clone().into_inner();
     broker
-        .revoke_key(id, &call.caller, call.origin(), |version| {
-            if_match.allows(version)
-        })
+        .revoke_key(id, &call.caller, call.origin(), if_match.versions())
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }
