@@ -1,4 +1,5 @@
-//! `kill -9` in the middle of creating, rotating and revoking, many times over, on both databases.
+//! `kill -9` in the middle of creating, rotating and revoking, many times over, on both databases; at random moments here, at each write
+//! of a call in [`each_write`].
 //!
 //! Several callers are at a real server when it is killed at a random moment, the start included. It is started again on what it
 //! left, and the journal of what the callers were told is the judge: what was acknowledged holds, what was not has either happened
@@ -10,6 +11,7 @@
 mod clients;
 mod database;
 mod dice;
+mod each_write;
 mod journal;
 
 use std::io::Write;

@@ -27,6 +27,7 @@ pub(crate) struct Place {
     folder: TempDir,
     postgres: Option<(Arc<Database>, String)>,
     root_secret: String,
+    variables: Vec<(String, String)>,
 }
 
 impl Place {
@@ -35,6 +36,7 @@ impl Place {
             folder: tempfile::tempdir().unwrap(),
             postgres: None,
             root_secret: ROOT_SECRET.to_owned(),
+            variables: Vec::new(),
         }
     }
 
@@ -47,7 +49,18 @@ impl Place {
             folder: tempfile::tempdir().unwrap(),
             postgres: Some((Arc::new(database), url)),
             root_secret: ROOT_SECRET.to_owned(),
+            variables: Vec::new(),
         }
+    }
+
+    /// With a variable for the servers from now on.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// A file or folder beside its database.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// With this root secret from now on, where it is given at all.
@@ -62,6 +75,7 @@ impl Place {
             folder: tempfile::tempdir().unwrap(),
             postgres: Some((Arc::clone(&shared.0), shared.1.clone())),
             root_secret: self.root_secret.clone(),
+            variables: self.variables.clone(),
         }
     }
 
@@ -81,6 +95,30 @@ impl Place {
             return database.store.read(look).await.unwrap();
         }
         let file = self.folder.path().join("kagiya.db");
+        let store = database::open(&format!("sqlite:{}", file.display())).unwrap();
+        let seen = store.read(look).await.unwrap();
+        store.close().await;
+        seen
+    }
+
+    /// The same on what a killed server left: of SQLite files on a copy, so that its successor finds them as they are.
+    pub(crate) async fn look_at_remains<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&mut kagiya::store::Connection) -> Result<T, kagiya::store::Error>
+        + Send
+        + 'static,
+    ) -> T {
+        if !self.is_sqlite() {
+            return self.look(look).await;
+        }
+        let copy = tempfile::tempdir().unwrap();
+        for file in ["kagiya.db", "kagiya.db-wal"] {
+            let original = self.path(file);
+            if original.exists() {
+                fs::copy(original, copy.path().join(file)).unwrap();
+            }
+        }
+        let file = copy.path().join("kagiya.db");
         let store = database::open(&format!("sqlite:{}", file.display())).unwrap();
         let seen = store.read(look).await.unwrap();
         store.close().await;
@@ -119,6 +157,7 @@ impl Place {
         let process = self
             .command()
             .arg("serve")
+            .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)
@@ -172,6 +211,11 @@ impl Server<'_> {
         };
         let address = timeout(PATIENCE, listens).await;
         address.unwrap_or_else(|_| panic!("the server does not listen\n{}", self.place.errors()))
+    }
+
+    /// Whether it has not died.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.process.try_wait().unwrap().is_none()
     }
 
     /// `kill -9`, and waits until the process and whatever it had begun at the database are gone.
@@ -256,10 +300,20 @@ impl Wire {
         idempotency_key: Option<&str>,
         body: Option<&Value>,
     ) -> Option<Answer> {
-        let mut head = format!(
-            "{method} {path} HTTP/1.1\r\nAuthorization: Bearer {}\r\n",
-            self.token
-        );
+        let credential = format!("Authorization: Bearer {}", self.token);
+        self.call(&credential, (method, path), idempotency_key, body)
+            .await
+    }
+
+    /// A call by whoever sends this header; `None` if the server died over it.
+    pub(crate) async fn call(
+        &self,
+        credential: &str,
+        (method, path): (&str, &str),
+        idempotency_key: Option<&str>,
+        body: Option<&Value>,
+    ) -> Option<Answer> {
+        let mut head = format!("{method} {path} HTTP/1.1\r\n{credential}\r\n");
         if let Some(key) = idempotency_key {
             head.push_str(&format!("Idempotency-Key: {key}\r\n"));
         }
