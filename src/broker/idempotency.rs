@@ -1,17 +1,18 @@
 //! Answers kept for a day, so that a caller whose connection broke gets the same answer again instead of a second key.
 //!
 //! An answer is sealed with our sealing secret and the caller's Idempotency-Key together: the database alone opens none. It is written
-//! in the transaction of the change. A request that came to nothing is forgotten, and its repeat runs afresh.
+//! in the transaction of the change. A request that came to nothing is forgotten, and its repeat runs afresh. An answer that shows a key
+//! is given again only to a caller who may still be shown it.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Broker, Conflict, Error};
+use super::{Broker, Caller, Conflict, Error};
 use crate::domain::id::CredentialId;
 use crate::domain::sealed::{OpenError, Place};
 use crate::domain::secret::SecretText;
-use crate::store;
 use crate::store::idempotency::{self, Answer, Begun};
+use crate::store::{self, api_keys, credentials};
 
 const KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// After how long a call without an answer counts as cut off by a crash, where another node may have it (at a start on SQLite it does
@@ -28,6 +29,8 @@ pub struct Attempt {
     key: SecretText,
     /// When it began to run; tells it from another call of the same name that took its place.
     begun_at: Timestamp,
+    /// Who asks, where what he may now decides.
+    asks: Option<Caller>,
 }
 
 /// What is answered, and answered again.
@@ -63,6 +66,15 @@ impl Attempt {
             body_digest: blake3::derive_key(BODY_CONTEXT, body),
             key: SecretText::new(key.to_owned()),
             begun_at: Timestamp::UNIX_EPOCH,
+            asks: None,
+        }
+    }
+
+    /// The same by a caller of the management API, whose rights may have changed since the first time.
+    pub fn of(self, caller: Caller) -> Self {
+        Self {
+            asks: Some(caller),
+            ..self
         }
     }
 }
@@ -71,7 +83,7 @@ impl Broker {
     /// Begins a request: `None` if it is to run, else the answer that it had.
     ///
     /// # Errors
-    /// Another body, still running, or its answer erased.
+    /// Another body, still running, its answer erased, or one that the caller could not have any more.
     pub async fn begin(&self, attempt: &mut Attempt) -> Result<Option<KeptAnswer>, Error> {
         let (now, run, id) = (self.now(), self.run.clone(), attempt.id);
         let (caller, body_digest) = (attempt.caller.clone(), attempt.body_digest);
@@ -114,6 +126,9 @@ impl Broker {
         }
         let answer = record.answer.ok_or(Conflict::IdempotencyInProgress)?;
         let sealed = answer.sealed.ok_or(Conflict::IdempotencyAnswerGone)?;
+        if let (Some(caller), Some(shows)) = (&attempt.asks, record.shows) {
+            self.check_shown(caller.clone(), shows).await?;
+        }
         let second = attempt.key.expose().as_bytes();
         let opened = match self
             .secrets
@@ -131,6 +146,19 @@ impl Broker {
         serde_json::from_slice(opened.expose())
             .map(Some)
             .map_err(|error| Error::Internal(error.to_string()))
+    }
+
+    /// Whether a caller could have a generation's key made now, as he did when the answer was kept that shows it.
+    async fn check_shown(&self, caller: Caller, generation: CredentialId) -> Result<(), Error> {
+        let catalogue = self.catalogue().await?;
+        let grantor = caller.grantor("keys:write", &catalogue, self.now());
+        let checked = self.store.write(move |tx| {
+            let generation = credentials::find(tx, &generation)?.ok_or(Error::NotFound)?;
+            let stored = api_keys::find(tx, &generation.key_id)?.ok_or(Error::NotFound)?;
+            caller.sees_key(&stored.key)?;
+            grantor.check_key(tx, &stored.key)
+        });
+        checked.await
     }
 
     /// Forgets a request that came to nothing.

@@ -17,6 +17,8 @@ pub struct Record {
     pub node: String,
     /// When.
     pub begun_at: jiff::Timestamp,
+    /// The generation whose key the answer shows.
+    pub shows: Option<CredentialId>,
 }
 
 /// A kept answer.
@@ -57,6 +59,7 @@ pub fn find(
         Option<Vec<u8>>,
         String,
         Timestamp,
+        Option<String>,
     );
     let row: Option<Row> = idempotency::table
         .find(id.to_vec())
@@ -68,23 +71,25 @@ pub fn find(
             idempotency::sealed_answer,
             idempotency::node,
             idempotency::created_at,
+            idempotency::credential_id,
         ))
         .first(connection)
         .optional()?;
-    Ok(
-        row.map(|(body_digest, state, status, sealed, node, begun_at)| {
-            let status = status.and_then(|status| u16::try_from(status).ok());
-            let answer = status
-                .filter(|_| state == "done")
-                .map(|status| Answer { status, sealed });
-            Record {
-                body_digest,
-                answer,
-                node,
-                begun_at: begun_at.into(),
-            }
-        }),
-    )
+    let Some((body_digest, state, status, sealed, node, begun_at, shows)) = row else {
+        return Ok(None);
+    };
+    let status = status.and_then(|status| u16::try_from(status).ok());
+    let answer = status
+        .filter(|_| state == "done")
+        .map(|status| Answer { status, sealed });
+    let shows = shows.map(|id| id.parse()).transpose();
+    Ok(Some(Record {
+        body_digest,
+        answer,
+        node,
+        begun_at: begun_at.into(),
+        shows: shows.map_err(|error| Error::corrupt("idempotency.credential_id", error))?,
+    }))
 }
 
 /// Writes down that a request is being handled. One that is known already is a conflict over `idempotency.id`.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::keys::keys_on_record;
-use crate::support::credentials::OperatorWith;
+use crate::support::credentials::{Key, OperatorWith};
 use crate::support::fake_provider::{Ask, FakeProvider, Mood};
 use crate::support::test_app::{Issued, PAYMENT, Shop, TestApp};
 use crate::support::transcript::Answer;
@@ -89,6 +89,14 @@ async fn every_creation_and_rotation_can_be_repeated() {
         (
             format!("/v1/resources/{}/permissions", shop.cart),
             json!({"name": "write:cart"}),
+        ),
+        (
+            "/v1/roles".to_owned(),
+            json!({"name": "clerk", "kind": "user", "permissions": []}),
+        ),
+        (
+            "/v1/users".to_owned(),
+            json!({"iss": "https://sso.example", "sub": "ann"}),
         ),
         (key.path("/rotate"), json!({"grace_seconds": 60})),
     ] {
@@ -262,6 +270,32 @@ async fn the_answer_is_erased_when_its_key_is_rotated_or_revoked() {
         .await
         .problem("idempotency_answer_gone");
     assert_eq!(keys_on_record(&shop.app).await, 2);
+}
+
+#[tokio::test]
+async fn the_answer_is_erased_however_its_key_is_stopped() {
+    let shop = Shop::new().await;
+    let mut keys = Vec::new();
+    for attempt in ["one", "two", "three"] {
+        keys.push(Issued::read(
+            create(&shop, attempt, json!({})).await.expect(201),
+        ));
+    }
+    let own = shop.app.post("/v1/key/revoke").by(&Key(&keys[0].key));
+    own.send().await.expect(204);
+    let leaked = shop.app.post("/v1/keys/revoke-leaked");
+    let leaked = leaked.json(json!({"keys": [keys[1].key]})).send().await;
+    leaked.expect(200);
+    let many = shop.app.post("/v1/keys/revoke").operator();
+    let many = many.json(json!({"organization_id": shop.organization}));
+    assert_eq!(many.send().await.expect(200)["count"], 1);
+    for attempt in ["one", "two", "three"] {
+        create(&shop, attempt, json!({}))
+            .await
+            .problem("idempotency_answer_gone");
+    }
+    let sealed = "SELECT count(*) AS number FROM idempotency WHERE credential_id IS NOT NULL AND sealed_answer IS NOT NULL";
+    assert_eq!(shop.app.count(sealed).await, 0);
 }
 
 #[tokio::test]

@@ -60,7 +60,9 @@ impl Call {
     /// The request as one that may come again, if it has an Idempotency-Key; `place` is its method and path.
     fn attempt(&self, key: OptionalIdempotencyKey, place: &str, body: &[u8]) -> Option<Attempt> {
         let OptionalIdempotencyKey(key) = key;
-        key.map(|key| Attempt::new(&self.caller.actor, place, key.as_str(), body))
+        key.map(|key| {
+            Attempt::new(&self.caller.actor, place, key.as_str(), body).of(self.caller.clone())
+        })
     }
 }
 

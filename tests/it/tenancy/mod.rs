@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
 mod ceiling;
+mod kept_answers;
 mod lattice;
 mod members;
 mod owners;
