@@ -230,7 +230,7 @@ impl Broker {
 }
 
 /// All that the management API lets do.
-fn every_scope() -> ScopeSet {
+pub fn every_scope() -> ScopeSet {
     super::resources::MANAGEMENT_SCOPES
         .iter()
         .filter_map(|(name, _)| name.parse().ok())

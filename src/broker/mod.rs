@@ -54,7 +54,7 @@ pub use self::error::{Conflict, Error};
 pub use self::exchange::{Exchanged, Refused, TokenRequest};
 pub use self::inspection::tag_of;
 pub use self::keys::OwnerName;
-pub use self::management::{CallerError, OperatorToken};
+pub use self::management::{CallerError, OperatorToken, every_scope};
 pub use self::me::{GrantsIn, Me};
 pub use self::members::NewMembership;
 pub use self::organizations::{NewOrganization, OrganizationChange, ShownOrganization};

@@ -3,6 +3,7 @@
 use clap::Subcommand;
 
 use super::{Failure, GlobalOptions, node, operator, print};
+use crate::broker::every_scope;
 use crate::domain::scope::ScopeToken;
 
 /// Access to the management API for whoever holds this machine
@@ -26,8 +27,17 @@ pub enum Command {
 #[derive(Clone, Debug, clap::Args)]
 pub struct TokenOptions {
     /// A scope that the token carries, such as keys:read; may be repeated [default: all]
-    #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ' ')]
+    #[arg(long = "scope", value_name = "SCOPE", value_delimiter = ' ', value_parser = scope)]
     pub scopes: Vec<ScopeToken>,
+}
+
+/// One of the scopes that there are: a misspelt one would be missed only later, where it is needed.
+fn scope(text: &str) -> Result<ScopeToken, String> {
+    let all = every_scope();
+    let found = all.iter().find(|scope| scope.as_str() == text);
+    found
+        .cloned()
+        .ok_or_else(|| format!("there is no such scope; there are {all}"))
 }
 
 /// Does what is asked.

@@ -1,11 +1,9 @@
 //! `kagiya completions`: makes a shell complete commands and flags.
 
-use std::io::{self, Write};
-
 use clap::CommandFactory;
 use clap_complete::Shell;
 
-use super::{Cli, Failure, GlobalOptions};
+use super::{Cli, Failure, GlobalOptions, print};
 
 /// Prints what makes a shell complete commands and flags
 #[derive(Debug, clap::Args)]
@@ -29,6 +27,5 @@ pub fn run(options: &Options, _globals: &GlobalOptions) -> Result<(), Failure> {
     // Made in memory first: the generator panics where a write fails, as into `head`.
     let mut script = Vec::new();
     clap_complete::generate(options.shell, &mut Cli::command(), "kagiya", &mut script);
-    io::stdout().write_all(&script)?;
-    Ok(())
+    print::line(String::from_utf8_lossy(&script).trim_end())
 }

@@ -105,6 +105,7 @@ impl Broker {
             .then(|| caller.grantor("keys:write", &catalogue, now));
         let details = json!({
             "changed": fields, "disabled": after.lifecycle.disabled_at.is_some(), "owner": after.owner,
+            "self_rotate": after.self_rotate,
         });
         let event = self.event(
             &origin,

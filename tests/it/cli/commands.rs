@@ -223,3 +223,11 @@ fn a_server_of_another_database_is_not_called_with_a_wrong_token() {
         "{said}"
     );
 }
+
+#[test]
+fn a_scope_that_does_not_exist_is_no_token() {
+    let home = Home::new();
+    let answer = home.kagiya(&["admin", "token", "--scope", "keys:raed"]);
+    assert_eq!((answer.code, answer.out.as_str()), (Some(2), ""));
+    assert!(answer.err.contains("keys:read"), "{answer:?}");
+}
