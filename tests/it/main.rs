@@ -24,6 +24,7 @@ mod outages;
 mod outbox;
 mod payment_service;
 mod provider;
+mod readme;
 mod resources;
 mod secrets;
 mod signing_keys;
