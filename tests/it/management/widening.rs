@@ -238,9 +238,9 @@ async fn a_key_never_loosens_itself() {
     ]});
     let put = app.put(&own.path("/permissions")).by(&manager).json(body);
     put.send().await.problem("would_widen");
-    patch(&shop, &manager, own, json!({"self_rotate": true}))
-        .await
-        .problem("would_widen");
+    let refused = patch(&shop, &manager, own, json!({"self_rotate": true})).await;
+    let detail = refused.problem("would_widen").text("detail");
+    assert!(detail.contains("a key never loosens itself"), "{detail}");
     patch(
         &shop,
         &manager,

@@ -11,6 +11,7 @@ mod people;
 mod races;
 mod roles;
 mod users;
+mod waits;
 mod walk;
 
 use serde_json::{Value, json};

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{put_member, role, scope, shop_with_member};
-use crate::support::test_app::{PAYMENT, START, Shop};
+use crate::support::credentials::Bearer;
+use crate::support::openid_issuer::OpenIdIssuer;
+use crate::support::test_app::{MANAGEMENT, PAYMENT, START, Shop};
 
 #[tokio::test]
 async fn a_role_is_made_shown_changed_and_removed() {
@@ -146,4 +148,32 @@ async fn what_a_role_bundles_counts_at_once_for_the_keys_of_its_holders() {
         scope(&shop.app, &key.key).await.as_deref(),
         Some("write:payment")
     );
+}
+
+#[tokio::test]
+async fn a_role_that_bundles_rights_on_the_management_api_lets_no_member_give_them() {
+    let issuer = OpenIdIssuer::start();
+    let shop = Shop::on(issuer.setup(&[]).start().await).await;
+    let app = &shop.app;
+    let token = issuer.token(app, "ann");
+    let me = app.get("/v1/me").by(&Bearer(&token)).send().await;
+    let ann = me.expect(200)["user"]["id"].as_str().unwrap().to_owned();
+    let managing = json!([{"resource": MANAGEMENT, "scopes": ["keys:read"]}]);
+    let body = json!({"name": "clerk", "kind": "user", "permissions": managing});
+    let clerk = app.post("/v1/roles").operator().json(body).send().await;
+    let clerk = clerk.expect(201).text("id");
+    let create = async || {
+        let wanted = shop.wanted(json!({"permissions": managing}));
+        let request = app.post("/v1/keys").by(&Bearer(&token));
+        request.json(wanted).send().await
+    };
+    let member = (shop.organization.as_str(), ann.as_str());
+    put_member(app, member, "member", &[&clerk])
+        .await
+        .expect(201);
+    create().await.problem("beyond_grantor");
+    put_member(app, member, "admin", &[&clerk])
+        .await
+        .expect(200);
+    create().await.expect(201);
 }

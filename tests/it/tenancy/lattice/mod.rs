@@ -54,11 +54,11 @@ impl Draw {
         all[self.below(all.len())]
     }
 
-    /// Rarely with rights on the management API, without which more is let through.
+    /// More rarely with rights on the management API, without which more is let through.
     fn set(&mut self) -> Set {
         let rare = |index: &usize| ALL[*index].0 == MANAGEMENT;
         (0..ALL.len())
-            .filter(|index| self.one_in(if rare(index) { 8 } else { 2 }))
+            .filter(|index| self.one_in(if rare(index) { 4 } else { 2 }))
             .collect()
     }
 }
