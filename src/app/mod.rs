@@ -166,6 +166,7 @@ impl App {
 
     /// Ends what runs beside the requests, writes down what was counted, and closes the database. Lines of the log that wait are written.
     pub async fn stop(self) {
+        self.broker.finish_outbox().await;
         drop(self.maintenance);
         self.broker.flush_usage().await;
         self.broker.store().clone().close().await;

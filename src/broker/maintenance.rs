@@ -9,8 +9,6 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::Broker;
 use crate::store::{idempotency, key_usage};
 
-/// How often the outbox is looked at when nobody wakes its keeper.
-const OUTBOX: Duration = Duration::from_secs(1);
 /// How often it is looked whether another process changed something.
 const EPOCH: Duration = Duration::from_secs(1);
 /// How often it is looked whether an announced secret's time has come.
@@ -50,17 +48,6 @@ impl Broker {
             tokio::spawn(Arc::clone(self).keep_forgetting()),
             tokio::spawn(Arc::clone(self).keep_epoch()),
         ])
-    }
-
-    async fn keep_outbox(self: Arc<Self>) {
-        let mut ticks = every(OUTBOX);
-        loop {
-            tokio::select! {
-                _ = ticks.tick() => {}
-                () = self.work.notified() => {}
-            }
-            while self.tend_outbox().await {}
-        }
     }
 
     async fn keep_secrets(self: Arc<Self>) {
@@ -154,7 +141,7 @@ impl Broker {
 }
 
 /// Ticks that do not pile up while the machine sleeps.
-fn every(period: Duration) -> tokio::time::Interval {
+pub(super) fn every(period: Duration) -> tokio::time::Interval {
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::grantor::{Grantor, of_organization};
-use super::keys::narrow;
+use super::keys::{follow, narrow};
 use super::{Broker, Caller, Error, audit};
 use crate::domain::api_key::ApiKey;
 use crate::domain::audit::Origin;
@@ -13,8 +13,10 @@ use crate::domain::id::{OrganizationId, RoleId, UserId};
 use crate::domain::organization::OwnerGone;
 use crate::domain::role::{Role, RoleKind};
 use crate::domain::user::{MemberRole, Membership, User};
+use crate::store::idp_operations::OperationKind;
 use crate::store::{
-    self, Change, Place, Transaction, api_keys, memberships, organizations, rights, roles, users,
+    self, Change, Place, Transaction, api_keys, credentials, memberships, organizations, rights,
+    roles, users,
 };
 
 /// What a member is to be.
@@ -227,6 +229,9 @@ fn leave(
         }
         OwnerGone::HandOver => {
             after.owner = None;
+            let generations = credentials::unended(tx, &after.id)?;
+            let users = (&after, generations.as_slice());
+            follow(tx, OperationKind::Describe, users, (random, now))?;
             narrow(tx, &mut after, cut, (random, now))?;
         }
         OwnerGone::Keep => narrow(tx, &mut after, cut, (random, now))?,

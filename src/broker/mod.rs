@@ -186,6 +186,7 @@ pub struct Broker {
     fruitless_lookups: FruitlessLookups,
     operator_tokens: management::SeenTokens,
     sign_ins: authentication::SignIns,
+    outbox: outbox::Gate,
     /// Wakes whoever tends the outbox.
     work: Arc<Notify>,
     /// Wakes whoever reads the signing keys again.

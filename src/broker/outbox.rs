@@ -1,176 +1,280 @@
-//! What is still to be done at identity providers: half-made generations undone, permissions brought in line, users removed.
+//! What is still to be done at identity providers: half-made generations undone, users brought in line with our record, users removed.
 //!
-//! Each thing was written down before it was first tried, so a crash loses none; each may be done twice. What fails is put off, longer
-//! each time, and never given up.
+//! Each thing was written down before it was first tried, so a crash loses none; each may be done twice. It is claimed, done and ended
+//! ([`crate::store::idp_claims`]): of one key one thing at a time and in order, whichever node does it. What fails is put off, longer each
+//! time, and never given up. A provider that is slow keeps nobody waiting but its own keys.
 
+use std::collections::HashMap;
 use std::error::Error as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{Broker, Error};
-use crate::domain::lifecycle::CredentialState;
-use crate::idp;
-use crate::store::idp_operations::{self, Operation, OperationKind};
-use crate::store::{self, api_keys, credentials};
+use futures_util::StreamExt;
+use futures_util::stream;
+use jiff::Timestamp;
+use tokio::sync::RwLock;
+use tokio::task::JoinSet;
 
-/// Things taken up at a time.
+use super::{Broker, Error};
+use crate::domain::id::KeyId;
+use crate::domain::lifecycle::CredentialState;
+use crate::domain::provider_name::ProviderName;
+use crate::idp::{self, Settling};
+use crate::store::idp_claims::{self, Ending, LEASE};
+use crate::store::idp_operations::{Operation, OperationKind};
+use crate::store::{self, Transaction, api_keys, credentials};
+
+/// How often the outbox is looked at when nobody wakes its keeper.
+const LOOK: Duration = Duration::from_secs(1);
+/// Things looked up at a time.
 const BATCH: usize = 100;
+/// Keys of one provider that are worked at together.
+const AT_ONCE: usize = 8;
+/// How long one thing may take: then its claim still counts.
+const LONGEST: Duration = Duration::from_secs(LEASE.as_secs() - 5);
+/// How long a server that stops waits for its last calls.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 /// The longest time between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
+/// Lets the work end before the process does: what is cut off counts as claimed for a while.
+#[derive(Default)]
+pub(super) struct Gate {
+    closed: AtomicBool,
+    at_work: RwLock<()>,
+}
+
 impl Broker {
-    /// Does what is due. Whether more may be due at once.
-    pub(super) async fn tend_outbox(&self) -> bool {
-        let now = self.now();
-        let due = self
-            .store
-            .read(move |connection| idp_operations::due(connection, now, BATCH))
-            .await;
-        let due = match due {
-            Ok(due) => due,
-            Err(error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "the outbox cannot be read"
-                );
+    /// Takes nothing up any more, and waits until what is in hand is done or its time is over.
+    pub(crate) async fn finish_outbox(&self) {
+        self.outbox.closed.store(true, Ordering::SeqCst);
+        if tokio::time::timeout(LAST_WORDS, self.outbox.at_work.write())
+            .await
+            .is_err()
+        {
+            tracing::warn!("an identity provider did not answer before the server stopped");
+        }
+    }
+
+    /// Does what is due, for ever: each provider has a worker of its own as long as there is work.
+    pub(super) async fn keep_outbox(self: Arc<Self>) {
+        let mut ticks = super::maintenance::every(LOOK);
+        let mut workers = JoinSet::new();
+        let mut at = HashMap::new();
+        loop {
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = self.work.notified() => {}
+                Some(ended) = workers.join_next_with_id() => {
+                    at.remove(&ended.map_or_else(|error| error.id(), |(id, ())| id));
+                }
+            }
+            let now = self.now();
+            let due = move |connection: &mut _| idp_claims::providers_with_work(connection, now);
+            let providers = match self.store.read(due).await {
+                Ok(providers) => providers,
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, "the outbox cannot be read");
+                    continue;
+                }
+            };
+            for provider in providers {
+                if at.values().all(|busy| *busy != provider) {
+                    let (broker, name) = (Arc::clone(&self), provider.clone());
+                    let worker = workers.spawn(async move { broker.tend_outbox(&name).await });
+                    at.insert(worker.id(), provider);
+                }
+            }
+        }
+    }
+
+    /// Does what is due at one provider, as far as nobody else is at it.
+    pub(super) async fn tend_outbox(&self, provider: &ProviderName) {
+        loop {
+            let (name, now) = (provider.clone(), self.now());
+            let due = self
+                .store
+                .read(move |connection| idp_claims::keys_with_work(connection, &name, now, BATCH))
+                .await;
+            let keys = match due {
+                Ok(keys) => keys,
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, "the outbox cannot be read");
+                    return;
+                }
+            };
+            let progress = AtomicBool::new(false);
+            stream::iter(keys)
+                .for_each_concurrent(AT_ONCE, async |key| {
+                    if self.tend_key(key, provider).await {
+                        progress.store(true, Ordering::Relaxed);
+                    }
+                })
+                .await;
+            if !progress.load(Ordering::Relaxed) {
+                return;
+            }
+        }
+    }
+
+    /// Does what is due for one key, in order; whether anything was.
+    async fn tend_key(&self, key: KeyId, provider: &ProviderName) -> bool {
+        let mut progress = false;
+        let _at_work = self.outbox.at_work.read().await;
+        loop {
+            if self.outbox.closed.load(Ordering::SeqCst) {
                 return false;
             }
-        };
-        let full = due.len() == BATCH;
-        for operation in due {
-            if let Err(error) = self.perform(&operation).await {
+            let (now, rest) = (self.now(), self.settling(provider).unanswered);
+            let taken = self
+                .store
+                .write(move |tx| idp_claims::take(tx, &key, rest, now));
+            let operation = match taken.await {
+                Ok(Some(operation)) => operation,
+                Ok(None) => return progress,
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, "the outbox cannot be written");
+                    return progress;
+                }
+            };
+            progress = true;
+            let performed = tokio::time::timeout(LONGEST, self.perform(&operation)).await;
+            let performed =
+                performed.unwrap_or_else(|late| Err(idp::Error::unavailable(late).into()));
+            if let Err(error) = performed {
                 self.put_off(&operation, &error).await;
             }
         }
-        full
     }
 
     async fn perform(&self, operation: &Operation) -> Result<(), Error> {
         match operation.kind {
-            OperationKind::Create => return self.undo_creation(operation, true).await,
-            OperationKind::Permit => self.permit(operation).await?,
+            OperationKind::Create => self.undo_creation(operation, None).await,
+            OperationKind::Permit | OperationKind::Describe => self.align(operation).await,
             OperationKind::Delete => {
-                let provider = self.provider(&operation.provider)?;
-                self.end_if_over(operation).await?;
-                self.ask(provider.delete(&operation.user_name)).await?;
+                // A generation whose grace is over ends on record before its user goes.
+                self.end_generation(operation.credential_id, self.now(), None)
+                    .await?;
+                let began_at = self.now();
+                self.remove_user_of(operation).await?;
+                self.end(operation, began_at).await
             }
         }
-        let (id, now) = (operation.id, self.now());
-        self.store
-            .write(move |tx| idp_operations::finish(tx, &id, now))
-            .await?;
-        Ok(())
     }
 
-    /// Gives a user what our record says at this moment.
-    async fn permit(&self, operation: &Operation) -> Result<(), Error> {
-        let name = operation.user_name;
-        let credential = self
-            .store
-            .read(move |connection| credentials::find_by_user_name(connection, &name))
-            .await?;
-        let ended = |state: CredentialState| {
-            matches!(
-                state,
-                CredentialState::Ended { .. } | CredentialState::Pending
-            )
-        };
-        if credential.is_none_or(|credential| ended(credential.state)) {
-            return Ok(());
-        }
-        let Some(permissions) = self.recorded_permissions(operation.key_id).await? else {
-            return Ok(());
-        };
+    async fn remove_user_of(&self, operation: &Operation) -> Result<(), Error> {
         let provider = self.provider(&operation.provider)?;
-        match self
-            .ask(provider.set_permissions(&operation.user_name, &permissions))
-            .await
-        {
-            // Somebody removed it there: there is nothing to permit, and the next sign-in finds out.
-            Ok(()) | Err(idp::Error::NoSuchUser) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        let deletion = provider.delete(&operation.user_name, &self.deployment);
+        Ok(self.ask(deletion).await?)
     }
 
-    /// A generation whose grace is over ends on record before its user goes.
-    async fn end_if_over(&self, operation: &Operation) -> Result<(), Error> {
-        Ok(self
-            .end_generation(operation.credential_id, self.now(), None)
-            .await?)
+    /// Ends an operation after a success that began at `began_at`. Whoever lost his claim meanwhile may have asked the provider after
+    /// whoever has it now, so the last word is left to the outbox.
+    async fn end(&self, operation: &Operation, began_at: Timestamp) -> Result<(), Error> {
+        let (operation, now) = (operation.clone(), self.now());
+        let rest_at = self.rest_at(&operation.provider, now);
+        let echo = self.settling(&operation.provider).answered;
+        let ended = self.store.write(move |tx| {
+            let ending = idp_claims::finish(tx, &operation, (began_at, now), echo)?;
+            if ending == Ending::Lost {
+                idp_claims::disturb(tx, &operation.id, rest_at, now)?;
+            }
+            Ok::<_, store::Error>(())
+        });
+        Ok(ended.await?)
     }
 
     /// Throws away a generation that was never finished, on record first, then at the provider. Does nothing to one that lives. With
-    /// `last` this is the end of it; without, the outbox comes again.
+    /// the error that ended its making, a call of which nobody knows whether it was done, the outbox looks once more when it was.
     pub(super) async fn undo_creation(
         &self,
         operation: &Operation,
-        last: bool,
+        because: Option<&Error>,
     ) -> Result<(), Error> {
-        let (creation, now) = (operation.clone(), self.now());
+        let creation = operation.clone();
         let lives = self
             .store
             .write(move |tx| {
-                api_keys::lock(tx, &creation.key_id)?;
-                if credentials::delete_pending(tx, &creation.credential_id)? {
-                    api_keys::delete_pending(tx, &creation.key_id)?;
-                }
+                throw_away(tx, &creation)?;
                 // What lives was finished after all. What ended meanwhile has a removal of its own, which may have come before the
                 // provider made the user: it is removed once more.
                 let found = credentials::find(tx, &creation.credential_id)?;
-                let lives = found.is_some_and(|credential| {
+                Ok::<_, store::Error>(found.is_some_and(|credential| {
                     !matches!(credential.state, CredentialState::Ended { .. })
-                });
-                if lives {
-                    idp_operations::finish(tx, &creation.id, now)?;
-                }
-                Ok::<_, store::Error>(lives)
+                }))
             })
             .await?;
-        if lives {
-            return Ok(());
+        let began_at = self.now();
+        if !lives {
+            self.remove_user_of(operation).await?;
         }
-        let provider = self.provider(&operation.provider)?;
-        self.ask(provider.delete(&operation.user_name)).await?;
-        if last {
-            let id = operation.id;
-            self.store
-                .write(move |tx| idp_operations::finish(tx, &id, now))
-                .await?;
+        match because {
+            Some(error) if is_open(error) => {
+                self.put_off(operation, error).await;
+                Ok(())
+            }
+            _ => self.end(operation, began_at).await,
         }
-        Ok(())
     }
 
-    async fn put_off(&self, operation: &Operation, error: &Error) {
-        let attempts = u32::try_from(operation.attempts).unwrap_or(0);
+    /// Gives an operation back after a vain try.
+    pub(super) async fn put_off(&self, operation: &Operation, error: &Error) {
+        let (attempts, now) = (operation.attempts, self.now());
         let pause = Duration::from_secs(1)
-            .saturating_mul(1 << attempts.min(16))
+            .saturating_mul(1 << u32::try_from(attempts).unwrap_or(0).min(16))
             .min(LONGEST_PAUSE);
-        let next = self
-            .now()
-            .checked_add(pause)
-            .unwrap_or(operation.next_try_at);
         let cause = error
             .source()
             .map_or_else(|| error.to_string(), ToString::to_string);
         tracing::warn!(%error, cause, kind = ?operation.kind, key = %operation.key_id, attempts, "put off at the identity provider");
-        let (id, text) = (operation.id, error.to_string());
-        let put_off = self
-            .store
-            .write(move |tx| idp_operations::postpone(tx, &id, next, &text))
-            .await;
-        if let Err(error) = put_off {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "the outbox cannot be written"
-            );
+        let next = now.checked_add(pause).unwrap_or(now);
+        let rest_at = self.rest_at(&operation.provider, now);
+        let unanswered = is_open(error).then_some(rest_at);
+        let (operation, text) = (operation.clone(), error.to_string());
+        let given_back = self.store.write(move |tx| {
+            let back = idp_claims::give_back(tx, &operation, (next, unanswered), &text)?;
+            if !back {
+                idp_claims::disturb(tx, &operation.id, rest_at, now)?;
+            }
+            Ok::<_, store::Error>(())
+        });
+        // What cannot be given back is taken up again when its claim counts no more.
+        if let Err(error) = given_back.await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "the outbox cannot be written");
         }
     }
 
-    /// How many things are open, for `/readyz`.
-    ///
-    /// # Errors
-    /// When the database does not answer.
-    pub async fn open_operations(self: &Arc<Self>) -> Result<i64, store::Error> {
-        self.store.read(idp_operations::open).await
+    /// How long what this provider was asked may still have an effect.
+    pub(super) fn settling(&self, provider: &ProviderName) -> Settling {
+        let configured = self.providers.find(provider);
+        configured.map_or(Settling::ELSEWHERE, |provider| provider.settling())
     }
+
+    /// Up to when what is asked now may still be done, if there is no answer.
+    pub(super) fn rest_at(&self, provider: &ProviderName, now: Timestamp) -> Timestamp {
+        now.checked_add(self.settling(provider).unanswered)
+            .unwrap_or(now)
+    }
+}
+
+/// Throws a generation away, and its key, if they were never finished.
+pub(super) fn throw_away(
+    tx: &mut Transaction<'_>,
+    creation: &Operation,
+) -> Result<(), store::Error> {
+    api_keys::lock(tx, &creation.key_id)?;
+    if credentials::delete_pending(tx, &creation.credential_id)? {
+        api_keys::delete_pending(tx, &creation.key_id)?;
+    }
+    Ok(())
+}
+
+/// Whether what failed may be done at the provider all the same.
+fn is_open(error: &Error) -> bool {
+    matches!(error, Error::Provider(idp::Error::Unavailable { .. }))
 }

@@ -138,6 +138,7 @@ impl Broker {
             ),
             operator_tokens: Default::default(),
             sign_ins: Default::default(),
+            outbox: Default::default(),
             work: Arc::new(Notify::new()),
             signing_changed,
             secrets_changed,
@@ -165,14 +166,24 @@ impl Broker {
             return Ok(());
         }
         let (run, now) = (self.run.clone(), self.now());
+        let rests = self.providers.iter().map(|provider| {
+            let name = provider.name();
+            (name.clone(), self.rest_at(name, now))
+        });
+        let rests: Vec<_> = rests.collect();
         self.store
             .write(move |tx| {
                 store::idempotency::clean_unfinished(tx, &run)?;
-                store::idp_operations::expedite_creations(tx, now)
+                for creation in store::idp_operations::unfinished_creations(tx)? {
+                    super::outbox::throw_away(tx, &creation)?;
+                }
+                // What was asked of a provider may still be done there.
+                for (provider, rest_at) in &rests {
+                    store::idp_claims::drop_all(tx, provider, *rest_at)?;
+                }
+                Ok(())
             })
-            .await?;
-        self.tend_outbox().await;
-        Ok(())
+            .await
     }
 }
 

@@ -4,11 +4,15 @@
 //! called for. Nobody but kagiya changes its users, so what our record grants is what it grants.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use subtle::ConstantTimeEq;
 
-use super::{Answer, Error, IdentityProvider, NewUser, Rights, RightsAge};
+use super::{
+    Answer, Error, IdentityProvider, NewUser, Rights, RightsAge, Settling, UserAttributes,
+};
 use crate::domain::clock::Clock;
+use crate::domain::id::DeploymentId;
 use crate::domain::permission::Permissions;
 use crate::domain::plaintext_key::UserName;
 use crate::domain::provider_name::ProviderName;
@@ -18,6 +22,12 @@ use crate::store::{self, Store};
 
 const DIGEST_CONTEXT: &str =
     "kagiya 2026-11 built-in identity provider: digest of a machine user's password";
+
+/// A write whose caller went away is done within the database's own time limit, and none is done twice.
+const SETTLING: Settling = Settling {
+    unanswered: Duration::from_secs(10),
+    answered: Duration::ZERO,
+};
 
 /// The provider.
 pub struct Builtin {
@@ -40,6 +50,10 @@ impl IdentityProvider for Builtin {
 
     fn rights_age(&self) -> RightsAge {
         RightsAge::UntilChanged
+    }
+
+    fn settling(&self) -> Settling {
+        SETTLING
     }
 
     fn create<'a>(&'a self, user: &'a NewUser) -> Answer<'a, String> {
@@ -87,6 +101,25 @@ impl IdentityProvider for Builtin {
         })
     }
 
+    fn set_attributes<'a>(
+        &'a self,
+        user_name: &'a UserName,
+        attributes: &'a UserAttributes,
+    ) -> Answer<'a, ()> {
+        let login = login(user_name);
+        Box::pin(async move {
+            let text = serde_json::to_string(attributes).map_err(Error::unavailable)?;
+            let found = self
+                .store
+                .write(move |tx| builtin_users::set_attributes(tx, &login, &text));
+            if found.await? {
+                Ok(())
+            } else {
+                Err(Error::NoSuchUser)
+            }
+        })
+    }
+
     fn authenticate<'a>(
         &'a self,
         user_name: &'a UserName,
@@ -124,7 +157,12 @@ impl IdentityProvider for Builtin {
         })
     }
 
-    fn delete<'a>(&'a self, user_name: &'a UserName) -> Answer<'a, ()> {
+    fn delete<'a>(
+        &'a self,
+        user_name: &'a UserName,
+        // Its users are in the database of this deployment, so they are of no other.
+        _deployment: &'a DeploymentId,
+    ) -> Answer<'a, ()> {
         let login = login(user_name);
         Box::pin(async move {
             self.store

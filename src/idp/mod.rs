@@ -21,6 +21,7 @@ use crate::domain::permission::Permissions;
 use crate::domain::plaintext_key::UserName;
 use crate::domain::provider_name::ProviderName;
 use crate::domain::secret::SecretText;
+use crate::domain::subject::Subject;
 
 /// A machine user to be made.
 pub struct NewUser {
@@ -45,6 +46,9 @@ pub struct UserAttributes {
     pub generation: CredentialId,
     /// The key's tenant.
     pub organization_id: OrganizationId,
+    /// Whose key it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<Subject>,
     /// The key's metadata.
     pub metadata: Metadata,
 }
@@ -56,6 +60,23 @@ pub enum RightsAge {
     UntilChanged,
     /// At most so long; then the provider is asked again.
     AtMost(Duration),
+}
+
+/// How long what a provider was asked may still have an effect, at most.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settling {
+    /// After nobody waits for the answer any more.
+    pub unanswered: Duration,
+    /// After it was answered: the way there may deliver a thing twice.
+    pub answered: Duration,
+}
+
+impl Settling {
+    /// What is assumed of a provider elsewhere.
+    pub const ELSEWHERE: Self = Self {
+        unanswered: Duration::from_secs(60),
+        answered: Duration::from_secs(60),
+    };
 }
 
 /// What a signed-in user may do.
@@ -78,6 +99,9 @@ pub trait IdentityProvider: Send + Sync + 'static {
     /// For how long rights may be remembered.
     fn rights_age(&self) -> RightsAge;
 
+    /// How long what it was asked may still have an effect.
+    fn settling(&self) -> Settling;
+
     /// Makes the user with its permissions, and returns its subject here. A user of that name is made to be as asked.
     fn create<'a>(&'a self, user: &'a NewUser) -> Answer<'a, String>;
 
@@ -86,6 +110,13 @@ pub trait IdentityProvider: Send + Sync + 'static {
         &'a self,
         user_name: &'a UserName,
         permissions: &'a Permissions,
+    ) -> Answer<'a, ()>;
+
+    /// Replaces whom the user stands for. A user that is not there is [`Error::NoSuchUser`].
+    fn set_attributes<'a>(
+        &'a self,
+        user_name: &'a UserName,
+        attributes: &'a UserAttributes,
     ) -> Answer<'a, ()>;
 
     /// Signs the user in and tells what it may do. A user that is not there, disabled, or whose password is refused is
@@ -99,8 +130,13 @@ pub trait IdentityProvider: Send + Sync + 'static {
     /// Keeps the user from signing in. A user that is not there is disabled enough.
     fn disable<'a>(&'a self, user_name: &'a UserName) -> Answer<'a, ()>;
 
-    /// Removes the user. A user that is not there is removed.
-    fn delete<'a>(&'a self, user_name: &'a UserName) -> Answer<'a, ()>;
+    /// Removes the user, if it is of this deployment; one of another is left alone, and that is [`Error::Refused`]. A user that is not
+    /// there is removed.
+    fn delete<'a>(
+        &'a self,
+        user_name: &'a UserName,
+        deployment: &'a DeploymentId,
+    ) -> Answer<'a, ()>;
 
     /// Whether the provider answers and lets us do what we must.
     fn health(&self) -> Answer<'_, ()>;

@@ -348,6 +348,15 @@ pub fn of_owner(
     ids.collect()
 }
 
+/// How often a key has changed; `None` if there is none.
+pub fn epoch(connection: &mut Connection, id: &KeyId) -> Result<Option<i64>, Error> {
+    Ok(api_keys::table
+        .find(id.as_str())
+        .select(api_keys::epoch)
+        .first(connection)
+        .optional()?)
+}
+
 /// Lets no other transaction change this key until this one ends. To be taken before the key's rows are read for a change: on
 /// PostgreSQL two changes of one key then come one after the other, and always lock in the same order. SQLite has one writer anyway.
 pub fn lock(connection: &mut Connection, id: &KeyId) -> Result<(), Error> {

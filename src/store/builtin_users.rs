@@ -96,6 +96,18 @@ pub fn set_permissions(
     Ok(())
 }
 
+/// Replaces whom a user stands for; whether there is such a user.
+pub fn set_attributes(
+    connection: &mut Connection,
+    user_name: &str,
+    attributes: &str,
+) -> Result<bool, Error> {
+    let rows = diesel::update(builtin_users::table.find(user_name))
+        .set(builtin_users::attributes.eq(attributes))
+        .execute(connection)?;
+    Ok(rows == 1)
+}
+
 /// What a user may do.
 pub fn permissions(connection: &mut Connection, user_name: &str) -> Result<Permissions, Error> {
     let pairs: Vec<(String, String)> = builtin_user_permissions::table

@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use super::connection::each;
 use super::schema::idp_operations;
 use super::{Connection, Error, Timestamp};
+use crate::domain::credential::Credential;
 use crate::domain::id::{CredentialId, KeyId, OperationId};
 use crate::domain::plaintext_key::UserName;
 use crate::domain::provider_name::ProviderName;
@@ -19,15 +20,18 @@ pub enum OperationKind {
     Create,
     /// A user's permissions are to be what our record says at that moment.
     Permit,
+    /// A user's attributes are to be what our record says at that moment.
+    Describe,
     /// A user is to go.
     Delete,
 }
 
 impl OperationKind {
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Create => "create",
             Self::Permit => "permit",
+            Self::Describe => "describe",
             Self::Delete => "delete",
         }
     }
@@ -52,10 +56,50 @@ pub struct Operation {
     pub attempts: i32,
     /// Not to be tried before.
     pub next_try_at: jiff::Timestamp,
+    /// How often somebody took it up. Whoever is at it may end it only as long as this number is his ([`super::idp_claims`]).
+    pub claim: i64,
+    /// Since when somebody is at it; `None`: nobody.
+    pub claimed_at: Option<jiff::Timestamp>,
+    /// Up to when something that was asked for it and got no answer may still be done at the provider.
+    pub settle_at: Option<jiff::Timestamp>,
 }
 
-#[derive(Queryable)]
-struct Row {
+impl Operation {
+    /// Something to be done at a provider for a generation, not before `at`, and that nobody is at.
+    pub fn new(
+        id: OperationId,
+        kind: OperationKind,
+        (provider, generation): (&ProviderName, &Credential),
+        at: jiff::Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            provider: provider.clone(),
+            kind,
+            key_id: generation.key_id,
+            credential_id: generation.id,
+            user_name: generation.user_name,
+            attempts: 0,
+            next_try_at: at,
+            claim: 0,
+            claimed_at: None,
+            settle_at: None,
+        }
+    }
+
+    /// The same, taken up at `now` by whoever writes it down.
+    pub fn taken_up(self, now: jiff::Timestamp) -> Self {
+        Self {
+            claim: 1,
+            claimed_at: Some(now),
+            ..self
+        }
+    }
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = idp_operations)]
+pub(super) struct Row {
     id: String,
     provider: String,
     kind: String,
@@ -64,6 +108,9 @@ struct Row {
     user_name: String,
     attempts: i32,
     next_try_at: Timestamp,
+    claim: i64,
+    claimed_at: Option<Timestamp>,
+    settle_at: Option<Timestamp>,
 }
 
 impl TryFrom<Row> for Operation {
@@ -73,6 +120,7 @@ impl TryFrom<Row> for Operation {
         let kind = [
             OperationKind::Create,
             OperationKind::Permit,
+            OperationKind::Describe,
             OperationKind::Delete,
         ]
         .into_iter()
@@ -99,6 +147,9 @@ impl TryFrom<Row> for Operation {
             user_name: super::credentials::user_name(&row.user_name)?,
             attempts: row.attempts,
             next_try_at: row.next_try_at.into(),
+            claim: row.claim,
+            claimed_at: row.claimed_at.map(Into::into),
+            settle_at: row.settle_at.map(Into::into),
         })
     }
 }
@@ -115,6 +166,7 @@ struct NewRow<'a> {
     attempts: i32,
     next_try_at: Timestamp,
     claim: i64,
+    claimed_at: Option<Timestamp>,
     created_at: Timestamp,
 }
 
@@ -129,7 +181,8 @@ impl<'a> NewRow<'a> {
             user_name: operation.user_name.as_str(),
             attempts: operation.attempts,
             next_try_at: operation.next_try_at.into(),
-            claim: 0,
+            claim: operation.claim,
+            claimed_at: operation.claimed_at.map(Timestamp::from),
             created_at: now.into(),
         }
     }
@@ -165,42 +218,6 @@ pub fn insert_all(
     Ok(())
 }
 
-/// What is due at `now`, the oldest first, at most `limit`.
-pub fn due(
-    connection: &mut Connection,
-    now: jiff::Timestamp,
-    limit: usize,
-) -> Result<Vec<Operation>, Error> {
-    let rows: Vec<Row> = idp_operations::table
-        .filter(
-            idp_operations::done_at
-                .is_null()
-                .and(idp_operations::next_try_at.le(Timestamp::from(now))),
-        )
-        .select((
-            idp_operations::id,
-            idp_operations::provider,
-            idp_operations::kind,
-            idp_operations::key_id,
-            idp_operations::credential_id,
-            idp_operations::user_name,
-            idp_operations::attempts,
-            idp_operations::next_try_at,
-        ))
-        .order((idp_operations::next_try_at, idp_operations::id))
-        .limit(super::count(limit))
-        .load(connection)?;
-    rows.into_iter().map(Operation::try_from).collect()
-}
-
-/// How many are open.
-pub fn open(connection: &mut Connection) -> Result<i64, Error> {
-    Ok(idp_operations::table
-        .filter(idp_operations::done_at.is_null())
-        .count()
-        .get_result(connection)?)
-}
-
 /// How many are open that were tried in vain already; others are under way, or not due.
 pub fn tried_in_vain(connection: &mut Connection) -> Result<i64, Error> {
     Ok(idp_operations::table
@@ -213,47 +230,15 @@ pub fn tried_in_vain(connection: &mut Connection) -> Result<i64, Error> {
         .get_result(connection)?)
 }
 
-/// Whether something of this kind is still to be done for a key.
-pub fn has_open(
-    connection: &mut Connection,
-    key: &KeyId,
-    kind: OperationKind,
-) -> Result<bool, Error> {
-    let open = idp_operations::table
-        .filter(idp_operations::done_at.is_null())
-        .filter(idp_operations::key_id.eq(key.as_str()))
-        .filter(idp_operations::kind.eq(kind.as_str()));
-    Ok(diesel::select(diesel::dsl::exists(open)).get_result(connection)?)
-}
-
-/// Marks one as done; `false` if it was already.
-pub fn finish(
-    connection: &mut Connection,
-    id: &OperationId,
-    now: jiff::Timestamp,
-) -> Result<bool, Error> {
-    let open = idp_operations::table
-        .find(id.as_str())
-        .filter(idp_operations::done_at.is_null());
-    let rows = diesel::update(open)
-        .set(idp_operations::done_at.eq(Timestamp::from(now)))
-        .execute(connection)?;
-    Ok(rows == 1)
-}
-
-/// Makes every unfinished creation due now. For a start that knows that nobody else is making keys: then each is left over from a crash.
-pub fn expedite_creations(
-    connection: &mut Connection,
-    now: jiff::Timestamp,
-) -> Result<usize, Error> {
+/// Creations that were never finished.
+pub fn unfinished_creations(connection: &mut Connection) -> Result<Vec<Operation>, Error> {
     let open = idp_operations::table.filter(
         idp_operations::done_at
             .is_null()
             .and(idp_operations::kind.eq(OperationKind::Create.as_str())),
     );
-    Ok(diesel::update(open)
-        .set(idp_operations::next_try_at.eq(Timestamp::from(now)))
-        .execute(connection)?)
+    let rows: Vec<Row> = open.select(Row::as_select()).load(connection)?;
+    rows.into_iter().map(Operation::try_from).collect()
 }
 
 /// Makes the removal of a generation's user due now; it was put down for the end of a grace that ended early.
@@ -271,23 +256,6 @@ pub fn expedite_deletion(
         .filter(idp_operations::credential_id.eq(generation.as_str()));
     diesel::update(open)
         .set(idp_operations::next_try_at.eq(Timestamp::from(now)))
-        .execute(connection)?;
-    Ok(())
-}
-
-/// Puts one off after a vain try.
-pub fn postpone(
-    connection: &mut Connection,
-    id: &OperationId,
-    next_try_at: jiff::Timestamp,
-    error: &str,
-) -> Result<(), Error> {
-    diesel::update(idp_operations::table.find(id.as_str()))
-        .set((
-            idp_operations::attempts.eq(idp_operations::attempts + 1),
-            idp_operations::next_try_at.eq(Timestamp::from(next_try_at)),
-            idp_operations::last_error.eq(error),
-        ))
         .execute(connection)?;
     Ok(())
 }

@@ -18,6 +18,7 @@ pub mod credentials;
 pub mod deployment;
 mod error;
 pub mod idempotency;
+pub mod idp_claims;
 pub mod idp_operations;
 pub mod key_usage;
 pub mod memberships;

@@ -235,6 +235,7 @@ table! {
         created_at -> BigInt,
         done_at -> Nullable<BigInt>,
         last_error -> Nullable<Text>,
+        settle_at -> Nullable<BigInt>,
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::support::test_app::{Issued, Shop};
 
-const OPEN: &str = "SELECT count(*) AS number FROM idp_operations WHERE done_at IS NULL";
+pub(crate) const OPEN: &str = "SELECT count(*) AS number FROM idp_operations WHERE done_at IS NULL";
 
 async fn rotate_with_a_grace(shop: &Shop, key: &Issued) {
     let request = shop.app.post(&key.path("/rotate")).operator();
@@ -20,7 +20,7 @@ async fn rotate_with_a_grace(shop: &Shop, key: &Issued) {
     );
 }
 
-pub(crate) async fn wait_until_nothing_is_open(shop: &Shop) {
+async fn wait_until_nothing_is_open(shop: &Shop) {
     let done = async {
         while shop.app.count(OPEN).await > 0 {
             sleep(Duration::from_millis(5)).await;

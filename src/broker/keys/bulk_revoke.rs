@@ -146,14 +146,8 @@ fn deletions(
     key.generations
         .iter()
         .filter(|generation| !matches!(generation.state, CredentialState::Retiring { .. }))
-        .map(move |generation| Operation {
-            id: id(),
-            provider: key.provider.clone(),
-            kind: OperationKind::Delete,
-            key_id: key.id,
-            credential_id: generation.id,
-            user_name: generation.user_name,
-            attempts: 0,
-            next_try_at: now,
+        .map(move |generation| {
+            let at = (&key.provider, generation);
+            Operation::new(id(), OperationKind::Delete, at, now)
         })
 }

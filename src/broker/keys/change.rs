@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{ShownKey, names, show};
+use super::{ShownKey, follow, names, show};
 use crate::broker::{Broker, Caller, Conflict, Error, OwnerName, audit};
 use crate::domain::api_key::ApiKey;
 use crate::domain::audit::Origin;
@@ -12,6 +12,7 @@ use crate::domain::limits::{AllowedCidrs, RateLimit};
 use crate::domain::metadata::Metadata;
 use crate::domain::resource::ResourceIdentifier;
 use crate::store::api_keys::{self, StoredKey};
+use crate::store::idp_operations::OperationKind;
 use crate::store::{Change, credentials};
 
 /// What is to change; `None` leaves it, `Some(None)` clears it.
@@ -114,7 +115,8 @@ impl Broker {
             Some(after.organization_id),
             details,
         );
-        let written = after.clone();
+        let told = before.owner != after.owner || before.metadata != after.metadata;
+        let (written, random) = (after.clone(), std::sync::Arc::clone(&self.random));
         let updated = self.store.write(move |tx| {
             if let Some(grantor) = grantor {
                 grantor.check_key(tx, &written)?;
@@ -123,6 +125,10 @@ impl Broker {
                 return Ok(false);
             }
             let generations = credentials::unended(tx, &id)?;
+            if told {
+                let users = (&written, generations.as_slice());
+                follow(tx, OperationKind::Describe, users, (&*random, now))?;
+            }
             tx.changed(Change::Key {
                 key: id,
                 user_names: names(&generations),
@@ -136,6 +142,9 @@ impl Broker {
         });
         if !updated? {
             return Err(super::outrun(expected));
+        }
+        if told {
+            self.work.notify_one();
         }
         let key = ApiKey {
             epoch: after.epoch + 1,

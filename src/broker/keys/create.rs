@@ -1,5 +1,7 @@
 //! A key is issued.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -21,6 +23,7 @@ use crate::domain::provider_name::ProviderName;
 use crate::domain::resource::ResourceIdentifier;
 use crate::domain::user::User;
 use crate::store::api_keys::{self, StoredKey};
+use crate::store::idp_claims::{self, Ending};
 use crate::store::{Transaction, credentials, idp_operations, organizations, secrets};
 
 /// A key to be issued.
@@ -198,7 +201,8 @@ impl Broker {
             permissions,
             grantor,
         } = plan;
-        let (subject, rights) = match self.make_user(&key, &draft, &permissions).await {
+        let made = (&key, owner.as_ref());
+        let (subject, rights) = match self.make_user(made, &draft, &permissions).await {
             Ok(made) => made,
             Err(error) => return Err((error, draft)),
         };
@@ -261,7 +265,7 @@ impl Broker {
             Ok(kept) => kept,
             Err(error) => return Err((error, back(issued, credential, operation))),
         };
-        let (id, operation_id) = (credential.id, operation.id);
+        let (id, creation) = (credential.id, operation.clone());
         let activated = self.store.write(move |tx| {
             // Asked again: what the caller holds may have been narrowed while the user was made.
             grantor.check_key(tx, &before)?;
@@ -273,7 +277,9 @@ impl Broker {
                 // Changed while it was made: rolled back, and the maker undoes it.
                 return Err(Error::from(crate::broker::Conflict::KeyChanged));
             }
-            idp_operations::finish(tx, &operation_id, now)?;
+            if idp_claims::finish(tx, &creation, (now, now), Duration::ZERO)? == Ending::Lost {
+                return Err(Error::from(crate::broker::Conflict::KeyChanged));
+            }
             if let Some(kept) = &kept {
                 kept.write(tx)?;
             }
@@ -293,15 +299,8 @@ impl Broker {
 
     /// Undoes a draft now; what cannot be undone now is left to the outbox, which has it on record.
     pub(super) async fn undo(&self, draft: &Draft, because: &Error) {
-        // A provider that did not answer may still do the work: then the intent stays open, and the outbox looks again when the call
-        // has surely ended.
-        let certain = !matches!(
-            because,
-            Error::Provider(crate::idp::Error::Unavailable { .. })
-        );
-        if let Err(error) = self.undo_creation(&draft.operation, certain).await {
-            let key = draft.credential.key_id;
-            tracing::warn!(error = &error as &dyn std::error::Error, %key, "a half-made generation is undone later");
+        if let Err(error) = self.undo_creation(&draft.operation, Some(because)).await {
+            self.put_off(&draft.operation, &error).await;
         }
     }
 }

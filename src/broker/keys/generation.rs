@@ -3,20 +3,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::alignment::attributes;
 use crate::broker::{Broker, Error};
 use crate::domain::api_key::ApiKey;
 use crate::domain::credential::{Credential, ProviderRights};
-use crate::domain::id::{CredentialId, OperationId};
+use crate::domain::id::{CredentialId, KeyId, OperationId};
 use crate::domain::lifecycle::CredentialState;
 use crate::domain::permission::Permissions;
 use crate::domain::plaintext_key::PlaintextKey;
 use crate::domain::provider_name::ProviderName;
-use crate::idp::{self, IdentityProvider, NewUser, UserAttributes};
+use crate::domain::user::User;
+use crate::idp::{self, IdentityProvider, NewUser};
 use crate::store::idp_operations::{Operation, OperationKind};
+use crate::store::{Transaction, idp_claims};
 
-/// How long the making of a generation may take before it counts as abandoned: far more than the time-out of a provider and of the
-/// database's writes together.
-const ABANDONED_AFTER: Duration = Duration::from_secs(30);
+/// How long a request waits for its turn: whoever asks a provider for longer counts as unanswered.
+const TURN: Duration = Duration::from_secs(2);
+/// How often he looks.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
 
 /// A generation that is being made.
 pub(super) struct Draft {
@@ -54,10 +58,10 @@ impl Broker {
             provider_rights: None,
             created_at: now,
         };
-        let operation = Operation {
-            next_try_at: now.checked_add(ABANDONED_AFTER).unwrap_or(now),
-            ..self.operation(OperationKind::Create, &owner.provider, &credential)
-        };
+        // Found open when its claim counts no more, it was abandoned.
+        let operation = self
+            .operation(OperationKind::Create, &owner.provider, &credential)
+            .taken_up(now);
         Ok(Draft {
             key,
             credential,
@@ -72,16 +76,8 @@ impl Broker {
         provider: &ProviderName,
         credential: &Credential,
     ) -> Operation {
-        Operation {
-            id: OperationId::generate(&*self.random),
-            provider: provider.clone(),
-            kind,
-            key_id: credential.key_id,
-            credential_id: credential.id,
-            user_name: credential.user_name,
-            attempts: 0,
-            next_try_at: self.now(),
-        }
+        let id = OperationId::generate(&*self.random);
+        Operation::new(id, kind, (provider, credential), self.now())
     }
 
     /// The provider of a key.
@@ -98,11 +94,11 @@ impl Broker {
     /// Makes the user of a draft at its provider.
     pub(super) async fn make_user(
         &self,
-        owner: &ApiKey,
+        (key, owner): (&ApiKey, Option<&User>),
         draft: &Draft,
         permissions: &Permissions,
     ) -> Result<(String, ProviderRights), Error> {
-        let provider = self.provider(&owner.provider)?;
+        let provider = self.provider(&key.provider)?;
         let password = {
             let secrets = self.secrets.load();
             let secret = secrets.provider(draft.credential.provider_generation);
@@ -113,13 +109,7 @@ impl Broker {
         let user = NewUser {
             user_name: draft.credential.user_name,
             password,
-            attributes: UserAttributes {
-                deployment_id: self.deployment,
-                key_id: owner.id,
-                generation: draft.credential.id,
-                organization_id: owner.organization_id,
-                metadata: owner.metadata.clone(),
-            },
+            attributes: attributes(self.deployment, key, &draft.credential.id, owner),
             permissions: permissions.clone(),
         };
         let subject = self.ask(provider.create(&user)).await?;
@@ -137,7 +127,53 @@ impl Broker {
         &self,
         answer: idp::Answer<'_, T>,
     ) -> Result<T, idp::Error> {
-        let answer = tokio::time::timeout(self.settings.provider_timeout, answer).await;
+        self.ask_after(Duration::ZERO, answer).await
+    }
+
+    /// The same for somebody who has waited for his turn already.
+    pub(super) async fn ask_after<T>(
+        &self,
+        waited: Duration,
+        answer: idp::Answer<'_, T>,
+    ) -> Result<T, idp::Error> {
+        let left = self.settings.provider_timeout.saturating_sub(waited);
+        let answer = tokio::time::timeout(left, answer).await;
         answer.unwrap_or_else(|late| Err(idp::Error::unavailable(late)))
+    }
+
+    /// Writes down what is about to be done for the users of a key, in place of whoever is at them for too long; with how long it
+    /// waited.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "measures how long the caller has waited, which must not depend on the clock"
+    )]
+    pub(super) async fn in_turn<F>(
+        &self,
+        (key, provider): (KeyId, &ProviderName),
+        code: F,
+    ) -> Result<Duration, Error>
+    where
+        F: FnOnce(&mut Transaction<'_>) -> Result<(), Error> + Clone + Send + 'static,
+    {
+        let began = std::time::Instant::now();
+        loop {
+            let (now, code) = (self.now(), code.clone());
+            let waited = began.elapsed();
+            let rest_at = self.rest_at(provider, now);
+            let written = self.store.write(move |tx| {
+                if !idp_claims::turn(tx, &key, now)? {
+                    if waited < TURN {
+                        return Ok(false);
+                    }
+                    idp_claims::seize(tx, &key, rest_at)?;
+                }
+                code(tx)?;
+                Ok::<_, Error>(true)
+            });
+            if written.await? {
+                return Ok(waited);
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! The order is always the same: what is to happen at a provider is written down first, then it is asked. A key is shown once, when
 //! both agree; what is half made was shown to nobody and is undone. Stopping and narrowing never wait for a provider.
 
+mod alignment;
 mod bulk_revoke;
 mod change;
 mod create;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+pub(super) use self::alignment::follow;
 pub use self::bulk_revoke::ManyKeys;
 pub use self::change::KeyChange;
 pub use self::create::NewKey;

@@ -1,19 +1,23 @@
 //! What a key may do is replaced. A narrowing counts from our commit, whatever the provider says; a widening when the provider has it.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{ShownKey, in_words, names, show};
+use super::{ShownKey, follow, in_words, names, show};
 use crate::broker::grantor::Grantor;
 use crate::broker::{Broker, Caller, Conflict, Error, audit};
 use crate::domain::api_key::ApiKey;
 use crate::domain::audit::Origin;
 use crate::domain::credential::{Credential, ProviderRights};
-use crate::domain::id::{KeyId, OperationId, PermissionId};
+use crate::domain::id::{KeyId, PermissionId};
+use crate::domain::lifecycle::CredentialState;
 use crate::domain::permission::Permissions;
 use crate::domain::random::Random;
 use crate::idp;
 use crate::store::api_keys::{self, StoredKey};
+use crate::store::idp_claims::{self, Ending};
 use crate::store::idp_operations::{self, Operation, OperationKind};
 use crate::store::{self, Change, Transaction, credentials, rights};
 
@@ -65,8 +69,9 @@ impl Broker {
         let grantor = widens.then(|| caller.grantor("keys:write", &catalogue, self.now()));
         let intents = match &grantor {
             Some(grantor) => {
-                self.widen_at_provider(&after, &permissions, grantor.clone())
-                    .await?
+                let widened = self.widen_at_provider(&after, &permissions, grantor.clone());
+                let widened = widened.await;
+                widened.map_err(|error| super::outrun_by(error, &expected))?
             }
             None => Vec::new(),
         };
@@ -79,6 +84,8 @@ impl Broker {
             std::sync::Arc::clone(&self.random),
             self.now(),
         );
+        let widened = intents.clone();
+        let echo = self.settling(&after.provider).answered;
         let changed = self.store.write(move |tx| {
             if let Some(grantor) = &grantor {
                 // Asked again: what the caller holds may have been narrowed while the provider was asked.
@@ -91,11 +98,15 @@ impl Broker {
             let generations = credentials::unended(tx, &id)?;
             if widens {
                 credentials::set_provider_rights(tx, &id, &rights)?;
-                for intent in &intents {
-                    idp_operations::finish(tx, intent, now)?;
+                for intent in &widened {
+                    let began_at = intent.claimed_at.unwrap_or(now);
+                    if idp_claims::finish(tx, intent, (began_at, now), echo)? == Ending::Lost {
+                        return Err(Conflict::KeyChanged.into());
+                    }
                 }
             } else {
-                permit(tx, &written, &generations, (&*random, now))?;
+                let users = (&written, generations.as_slice());
+                follow(tx, OperationKind::Permit, users, (&*random, now))?;
             }
             tx.changed(Change::Key {
                 key: id,
@@ -106,8 +117,12 @@ impl Broker {
         });
         let changed = changed.await.map_err(|error| match error {
             Error::Store(error) => super::gone(error, "permissions"),
-            error => error,
+            error => super::outrun_by(error, &expected),
         });
+        if !matches!(changed, Ok(true)) {
+            // The provider has what our record does not say: it is put back.
+            self.give_back(&intents, &Error::Stale).await;
+        }
         self.work.notify_one();
         if !changed? {
             return Err(super::outrun(expected));
@@ -120,70 +135,74 @@ impl Broker {
     }
 
     /// Lets the provider have the new permissions first. Whatever comes of it, an intent on record sees to it that in the end the
-    /// provider has what our record says. Returns the intents that are done with if the widening is.
+    /// provider has what our record says. Returns the intents, which are claimed: the transaction of the widening ends them.
     async fn widen_at_provider(
         &self,
         key: &ApiKey,
         permissions: &Permissions,
         grantor: Grantor,
-    ) -> Result<Vec<OperationId>, Error> {
+    ) -> Result<Vec<Operation>, Error> {
         let id = key.id;
         let generations: Vec<Credential> = self
             .store
             .read(move |connection| credentials::unended(connection, &id))
             .await?;
-        let operation = |generation: &Credential| {
-            // Due only after this call has surely ended.
-            let later = self.now().checked_add(self.settings.provider_timeout * 4);
-            let operation = self.operation(OperationKind::Permit, &key.provider, generation);
-            Operation {
-                next_try_at: later.unwrap_or(operation.next_try_at),
-                ..operation
-            }
+        let now = self.now();
+        let intent = |generation: &Credential| {
+            self.operation(OperationKind::Permit, &key.provider, generation)
+                .taken_up(now)
         };
-        let intents: Vec<Operation> = generations.iter().map(operation).collect();
-        let ids = intents.iter().map(|intent| intent.id).collect();
-        let (now, wanted) = (self.now(), key.clone());
-        let overtaken = self.store.write(move |tx| {
+        let intents: Vec<Operation> = generations.iter().map(intent).collect();
+        let (wanted, written) = (key.clone(), intents.clone());
+        let at = (id, &key.provider);
+        let waited = self.in_turn(at, move |tx| {
+            if api_keys::epoch(tx, &id)?.is_some_and(|epoch| epoch != wanted.epoch) {
+                // Whoever was at it before has changed it.
+                return Err(Conflict::KeyChanged.into());
+            }
             grantor.check_key(tx, &wanted)?;
-            // What an earlier change left to the outbox may reach the provider after what this one says: then ours must follow again.
-            let earlier = idp_operations::has_open(tx, &id, OperationKind::Permit)?;
-            for intent in &intents {
+            for intent in &written {
                 idp_operations::insert(tx, intent, now)?;
             }
-            Ok::<_, Error>(earlier)
+            Ok(())
         });
-        let overtaken = overtaken.await?;
+        let waited = waited.await?;
+        match self
+            .widen_users((key, &generations), permissions, waited)
+            .await
+        {
+            Ok(()) => Ok(intents),
+            Err(error) => {
+                self.give_back(&intents, &error).await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn widen_users(
+        &self,
+        (key, generations): (&ApiKey, &[Credential]),
+        permissions: &Permissions,
+        waited: Duration,
+    ) -> Result<(), Error> {
         let provider = self.provider(&key.provider)?;
-        for generation in &generations {
-            match self
-                .ask(provider.set_permissions(&generation.user_name, permissions))
-                .await
-            {
+        for generation in generations {
+            let widening = provider.set_permissions(&generation.user_name, permissions);
+            match self.ask_after(waited, widening).await {
                 Ok(()) => {}
-                // A generation that another call is just making, or that just ended: it will have what our record says.
-                Err(idp::Error::NoSuchUser)
-                    if generation.state != crate::domain::lifecycle::CredentialState::Active => {}
+                // A generation that just ended: it needs no user any more.
+                Err(idp::Error::NoSuchUser) if generation.state != CredentialState::Active => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(if overtaken { Vec::new() } else { ids })
+        Ok(())
     }
 
-    /// What our record says that a key's users may do.
-    pub(in crate::broker) async fn recorded_permissions(
-        &self,
-        id: KeyId,
-    ) -> Result<Option<Permissions>, store::Error> {
-        let stored = self
-            .store
-            .read(move |connection| api_keys::find(connection, &id))
-            .await?;
-        let catalogue = self.catalogue().await?;
-        Ok(stored.map(|stored| {
-            let ids: Vec<PermissionId> = stored.key.permissions;
-            catalogue.policy(&ids).permissions()
-        }))
+    /// Leaves to the outbox what was claimed and came to nothing.
+    async fn give_back(&self, intents: &[Operation], because: &Error) {
+        for intent in intents {
+            self.put_off(intent, because).await;
+        }
     }
 }
 
@@ -207,28 +226,5 @@ pub(in crate::broker) fn narrow(
     }
     api_keys::set_permissions(tx, &key.id, &key.permissions)?;
     let generations = credentials::unended(tx, &key.id)?;
-    permit(tx, key, &generations, at)
-}
-
-/// Has the provider told what the record says that the users of a key may do.
-fn permit(
-    tx: &mut Transaction<'_>,
-    key: &ApiKey,
-    generations: &[Credential],
-    (random, now): (&dyn Random, Timestamp),
-) -> Result<(), store::Error> {
-    for generation in generations {
-        let permit = Operation {
-            id: OperationId::generate(random),
-            provider: key.provider.clone(),
-            kind: OperationKind::Permit,
-            key_id: key.id,
-            credential_id: generation.id,
-            user_name: generation.user_name,
-            attempts: 0,
-            next_try_at: now,
-        };
-        idp_operations::insert(tx, &permit, now)?;
-    }
-    Ok(())
+    follow(tx, OperationKind::Permit, (key, generations.as_slice()), at)
 }

@@ -246,16 +246,12 @@ impl Broker {
                         idp_operations::expedite_deletion(tx, &generation.id, now)?;
                         continue;
                     }
-                    let deletion = Operation {
-                        id: OperationId::generate(&*random),
-                        provider: revoked.provider.clone(),
-                        kind: OperationKind::Delete,
-                        key_id: id,
-                        credential_id: generation.id,
-                        user_name: generation.user_name,
-                        attempts: 0,
-                        next_try_at: now,
-                    };
+                    let deletion = Operation::new(
+                        OperationId::generate(&*random),
+                        OperationKind::Delete,
+                        (&revoked.provider, generation),
+                        now,
+                    );
                     idp_operations::insert(tx, &deletion, now)?;
                 }
                 let ids: Vec<CredentialId> =

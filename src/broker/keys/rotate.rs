@@ -1,5 +1,7 @@
 //! A key is rotated: a new generation with its own user, then in one transaction the new one lives and the old one stops.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
@@ -15,6 +17,7 @@ use crate::domain::id::{CredentialId, KeyId, OperationId};
 use crate::domain::lifecycle::{CredentialState, EndReason};
 use crate::domain::permission::Permissions;
 use crate::store::api_keys::{self, StoredKey};
+use crate::store::idp_claims::{self, Ending};
 use crate::store::idp_operations::{self, Operation, OperationKind};
 use crate::store::{self, Change, credentials, idempotency, secrets};
 
@@ -164,7 +167,8 @@ impl Broker {
         if let Some(at_most) = &at_most {
             permissions = permissions.intersection(at_most);
         }
-        let (subject, mut rights) = self.make_user(&stored.key, draft, &permissions).await?;
+        let made = (&stored.key, stored.owner.as_ref());
+        let (subject, mut rights) = self.make_user(made, draft, &permissions).await?;
         rights.granted = at_most.map(|_| permissions);
         let now = self.now();
         let grace = (rotation.grace > SignedDuration::ZERO)
@@ -300,7 +304,9 @@ fn take(
             CredentialState::Pending | CredentialState::Ended { .. } => {}
         }
     }
-    idp_operations::finish(tx, &switch.creation.id, now)?;
+    if idp_claims::finish(tx, &switch.creation, (now, now), Duration::ZERO)? == Ending::Lost {
+        return Err(Error::from(Conflict::KeyChanged));
+    }
     let dead_answers: Vec<CredentialId> =
         generations.iter().map(|generation| generation.id).collect();
     idempotency::erase(tx, &dead_answers)?;
@@ -325,14 +331,7 @@ fn replace(
         None => (generation.state.end(now, EndReason::Rotated), now),
     };
     credentials::set_state(tx, &generation.id, state)?;
-    let deletion = Operation {
-        id: deletion,
-        kind: OperationKind::Delete,
-        credential_id: generation.id,
-        user_name: generation.user_name,
-        next_try_at,
-        attempts: 0,
-        ..switch.creation.clone()
-    };
+    let at = (&switch.creation.provider, generation);
+    let deletion = Operation::new(deletion, OperationKind::Delete, at, next_try_at);
     idp_operations::insert(tx, &deletion, now)
 }

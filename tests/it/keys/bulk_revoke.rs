@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::management::manager;
-use crate::outbox::wait_until_nothing_is_open;
+use crate::outbox::OPEN;
 use crate::support::credentials::Bearer;
 use crate::support::test_app::{Issued, PAYMENT, Shop, TestApp};
 use crate::support::transcript::Answer;
@@ -61,7 +61,13 @@ async fn all_keys_of_an_organization_stop_at_once_and_no_other() {
     for key in &keys {
         shop.app.trade(&key.key).await.problem("api_key_revoked");
     }
-    wait_until_nothing_is_open(&shop).await;
+    // On PostgreSQL, what the server was at counts as its own for a while.
+    shop.app.pass(31);
+    crate::provider::eventually("nothing is left to be done", async || {
+        shop.app.pass(5);
+        shop.app.count(OPEN).await == 0
+    })
+    .await;
     // What is left at the provider is the user of the key that was spared.
     let users = "SELECT count(*) AS number FROM builtin_users";
     assert_eq!(shop.app.count(users).await, 1);

@@ -3,7 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
+mod attributes;
+mod claims;
 mod crashes;
+mod late;
 mod life_cycle;
 mod outages;
 mod rights;
@@ -75,6 +78,14 @@ impl At {
         let body = self.wanted(further);
         let request = self.app().post("/v1/keys").operator().json(body);
         Issued::read(request.send().await.expect(201))
+    }
+
+    /// A key that may read and write payments.
+    async fn both(&self) -> Issued {
+        self.issue(json!({"permissions": [
+            {"resource": PAYMENT, "scopes": ["read:payment", "write:payment"]},
+        ]}))
+        .await
     }
 
     async fn key(&self) -> Issued {

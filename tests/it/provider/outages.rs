@@ -209,35 +209,6 @@ async fn revoking_and_rotating_away_count_at_once_whatever_the_provider_does(
 }
 
 #[tokio::test]
-async fn a_narrowing_that_reaches_the_provider_late_does_not_outlast_a_widening() {
-    let at = At::kind("trusted").await;
-    let both = &["read:payment", "write:payment"];
-    let key = at.key().await;
-    at.permit(&key, both).await.expect(200);
-    at.fake()
-        .when(Ask::SetPermissions, Mood::Late(Duration::from_millis(500)));
-    let asked = at.fake().times(Ask::SetPermissions);
-    at.permit(&key, &["read:payment"]).await.expect(200);
-    eventually("the provider is asked", async || {
-        at.fake().times(Ask::SetPermissions) > asked
-    })
-    .await;
-    at.fake().works_again();
-    at.permit(&key, both).await.expect(200);
-    assert_eq!(at.scope(&key.key).await, "read:payment write:payment");
-    let narrow = "https://payment.example.com/api read:payment";
-    eventually("the narrowing comes after all", async || {
-        at.fake().granted() == [narrow]
-    })
-    .await;
-    let wide = "https://payment.example.com/api read:payment write:payment";
-    at.in_the_end("the provider has what our record says", async || {
-        at.fake().granted() == [wide]
-    })
-    .await;
-}
-
-#[tokio::test]
 async fn a_sick_provider_is_no_reason_to_take_the_node_away() {
     let at = At::kind("trusted").await;
     at.fake().when(Ask::Health, Mood::FailsBefore);

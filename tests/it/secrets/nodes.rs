@@ -4,48 +4,18 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Barrier};
 
 use futures_util::future::join_all;
-use kagiya::app::{App, Surroundings};
 use kagiya::broker::{Exchanged, Refusal, TokenRequest};
-use kagiya::config::Config;
 use kagiya::domain::algorithm::SigningAlgorithm;
 use kagiya::domain::base62;
-use kagiya::domain::clock::MockClock;
-use kagiya::domain::random::SystemRandom;
-use kagiya::domain::sealed::RootSecret;
-use kagiya::domain::secret::SecretBytes;
 use kagiya::store;
-use kagiya::telemetry::logs::LineFormat;
 use serde_json::json;
 
 use super::{replace, rotate};
 use crate::support::database::{Database, execute, postgres_url};
-use crate::support::test_app::{ISSUER, ROOT_SECRET, START, Shop, TestApp};
-
-/// A node without a port.
-struct Node(App);
+use crate::support::node::Node;
+use crate::support::test_app::{Shop, TestApp};
 
 impl Node {
-    async fn on(database: &str) -> Self {
-        let mut config = Config::default();
-        config.database.database_url = Some(database.parse().unwrap());
-        config.listener.workers = std::num::NonZeroUsize::new(1);
-        let around = Surroundings {
-            clock: Arc::new(MockClock::at(START.parse().unwrap())),
-            random: Arc::new(SystemRandom),
-            root_file: None,
-            providers: Vec::new(),
-            log: Box::new(std::io::sink()),
-            log_format: LineFormat::Json,
-        };
-        let root = RootSecret::new(SecretBytes::new(ROOT_SECRET.to_vec())).unwrap();
-        let app = App::start(&config, ISSUER.parse().unwrap(), root, around).await;
-        Self(app.unwrap())
-    }
-
-    async fn beside(app: &TestApp) -> Self {
-        Self::on(app.database().url()).await
-    }
-
     async fn trade(&self, key: &str) -> Result<Exchanged, Refusal> {
         let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let request = TokenRequest::default();

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
 mod changes;
+mod claims;
 mod errors;
 mod group_commit;
 mod key_usage;

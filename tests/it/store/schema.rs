@@ -94,7 +94,9 @@ fn described() -> BTreeSet<String> {
 fn checks_of_sqlite(tables: &BTreeSet<String>) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for statement in tables {
+        // A table that was made anew and renamed has its name in quotes.
         let table = statement.split_whitespace().nth(2).unwrap();
+        let table = table.trim_matches('"');
         // That a truth value is one needs no check on PostgreSQL.
         let checks = statement.matches("CHECK (").count() - statement.matches("IN (0, 1)").count();
         if checks > 0 {

@@ -1,20 +1,25 @@
 //! An identity provider in memory, under a name of its own, that misbehaves as it is told.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use kagiya::domain::id::DeploymentId;
 use kagiya::domain::permission::Permissions;
 use kagiya::domain::plaintext_key::UserName;
 use kagiya::domain::provider_name::ProviderName;
 use kagiya::domain::secret::SecretText;
-use kagiya::idp::{Answer, Error, IdentityProvider, NewUser, Rights, RightsAge};
+use kagiya::idp::{
+    Answer, Error, IdentityProvider, NewUser, Rights, RightsAge, Settling, UserAttributes,
+};
 
 /// What it is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Ask {
     Create,
     SetPermissions,
+    SetAttributes,
     Authenticate,
     Disable,
     Delete,
@@ -34,6 +39,8 @@ pub(crate) enum Mood {
     AnswersNever,
     /// Does it only so much later, whether or not anybody still waits.
     Late(Duration),
+    /// Does it at once, and so much later a second time.
+    Twice(Duration),
     /// Refuses what we hold to be right.
     Refuses,
 }
@@ -42,21 +49,50 @@ pub(crate) enum Mood {
 pub(crate) struct FakeProvider {
     name: ProviderName,
     rights_age: RightsAge,
+    /// How often this line was used.
+    used: AtomicUsize,
+    /// How this line to it behaves; several nodes have a line each.
+    moods: Arc<Mutex<HashMap<Ask, Mood>>>,
     state: Arc<Mutex<State>>,
 }
 
 #[derive(Default)]
 struct State {
     users: HashMap<UserName, User>,
-    moods: HashMap<Ask, Mood>,
     asked: Vec<Ask>,
     limit: Option<Permissions>,
+    /// Calls that wait for an answer, by user.
+    at: HashMap<UserName, usize>,
+    /// Whether there were two for one user at once.
+    overlapped: bool,
+    /// What was done to permissions, in order.
+    permitted: Vec<Permissions>,
 }
 
 struct User {
     password: String,
     permissions: Permissions,
+    attributes: UserAttributes,
     disabled: bool,
+}
+
+/// A call that waits for its answer.
+struct Waiting(Arc<Mutex<State>>, UserName);
+
+impl Waiting {
+    fn new(state: &Arc<Mutex<State>>, user: UserName) -> Self {
+        let mut locked = lock(state);
+        let calls = locked.at.entry(user).or_default();
+        *calls += 1;
+        locked.overlapped |= *calls > 1;
+        Self(Arc::clone(state), user)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        *lock(&self.0).at.entry(self.1).or_default() -= 1;
+    }
 }
 
 impl FakeProvider {
@@ -70,7 +106,20 @@ impl FakeProvider {
         Arc::new(Self {
             name: name.parse().unwrap(),
             rights_age,
+            used: AtomicUsize::new(0),
+            moods: Arc::default(),
             state: Arc::default(),
+        })
+    }
+
+    /// The same provider over another line, with moods of its own.
+    pub(crate) fn another_line(&self) -> Arc<Self> {
+        Arc::new(Self {
+            name: self.name.clone(),
+            rights_age: self.rights_age,
+            used: AtomicUsize::new(0),
+            moods: Arc::default(),
+            state: Arc::clone(&self.state),
         })
     }
 
@@ -81,7 +130,7 @@ impl FakeProvider {
 
     /// From now on, asked for this, it behaves so.
     pub(crate) fn when(&self, ask: Ask, mood: Mood) {
-        self.state().moods.insert(ask, mood);
+        lock(&self.moods).insert(ask, mood);
     }
 
     /// From now on, whatever it is asked for.
@@ -89,6 +138,7 @@ impl FakeProvider {
         for ask in [
             Ask::Create,
             Ask::SetPermissions,
+            Ask::SetAttributes,
             Ask::Authenticate,
             Ask::Disable,
             Ask::Delete,
@@ -100,7 +150,7 @@ impl FakeProvider {
 
     /// From now on it does as it is asked.
     pub(crate) fn works_again(&self) {
-        self.state().moods.clear();
+        lock(&self.moods).clear();
     }
 
     /// From now on no user may do more than this, whatever was granted.
@@ -152,6 +202,42 @@ impl FakeProvider {
         self.state().users.values().map(text).collect()
     }
 
+    /// How often this line was used.
+    pub(crate) fn used(&self) -> usize {
+        self.used.load(Ordering::SeqCst)
+    }
+
+    /// Whom its users stand for.
+    pub(crate) fn attributes(&self) -> Vec<UserAttributes> {
+        let state = self.state();
+        state
+            .users
+            .values()
+            .map(|user| user.attributes.clone())
+            .collect()
+    }
+
+    /// Lets all its users be of this deployment.
+    pub(crate) fn hand_over(&self, deployment: DeploymentId) {
+        for user in self.state().users.values_mut() {
+            user.attributes.deployment_id = deployment;
+        }
+    }
+
+    /// Whether it was ever asked something for a user while it was still at something else for him.
+    pub(crate) fn overlapped(&self) -> bool {
+        self.state().overlapped
+    }
+
+    /// What it was told that users may do, in the order in which it did it.
+    pub(crate) fn permitted(&self) -> Vec<String> {
+        let told = |permissions: &Permissions| {
+            let scopes = permissions.iter().map(|(_, scopes)| scopes.to_string());
+            scopes.collect::<Vec<_>>().join(", ")
+        };
+        self.state().permitted.iter().map(told).collect()
+    }
+
     /// How often it was asked for this.
     pub(crate) fn times(&self, ask: Ask) -> usize {
         self.state()
@@ -166,18 +252,17 @@ impl FakeProvider {
     }
 
     /// Does it as its mood is.
-    fn answer<'a, T, F>(&'a self, ask: Ask, work: F) -> Answer<'a, T>
+    fn answer<'a, T, F>(&'a self, ask: Ask, user: Option<UserName>, work: F) -> Answer<'a, T>
     where
         T: Send + 'static,
-        F: FnOnce(&mut State) -> Result<T, Error> + Send + 'static,
+        F: FnOnce(&mut State) -> Result<T, Error> + Clone + Send + 'static,
     {
         let state = Arc::clone(&self.state);
         Box::pin(async move {
-            let mood = {
-                let mut state = lock(&state);
-                state.asked.push(ask);
-                state.moods.get(&ask).copied()
-            };
+            let mood = lock(&self.moods).get(&ask).copied();
+            lock(&state).asked.push(ask);
+            self.used.fetch_add(1, Ordering::SeqCst);
+            let _waiting = user.map(|user| Waiting::new(&state, user));
             match mood {
                 None => work(&mut lock(&state)),
                 Some(Mood::Hangs) => std::future::pending().await,
@@ -200,6 +285,15 @@ impl FakeProvider {
                     });
                     answered.await.unwrap_or_else(|_| Err(down()))
                 }
+                Some(Mood::Twice(delay)) => {
+                    let (again, later) = (work.clone(), Arc::clone(&state));
+                    std::thread::spawn(move || {
+                        let (_never, late) = std::sync::mpsc::channel::<()>();
+                        let _ = late.recv_timeout(delay);
+                        drop(again(&mut lock(&later)));
+                    });
+                    work(&mut lock(&state))
+                }
                 Some(Mood::Refuses) => Err(Error::Refused {
                     reason: "it does not like us".to_owned(),
                 }),
@@ -217,14 +311,21 @@ impl IdentityProvider for FakeProvider {
         self.rights_age
     }
 
+    fn settling(&self) -> Settling {
+        Settling::ELSEWHERE
+    }
+
     fn create<'a>(&'a self, user: &'a NewUser) -> Answer<'a, String> {
         let name = user.user_name;
-        let new = User {
-            password: user.password.expose().to_owned(),
-            permissions: user.permissions.clone(),
-            disabled: false,
-        };
-        self.answer(Ask::Create, move |state| {
+        let (password, permissions) = (user.password.expose().to_owned(), user.permissions.clone());
+        let attributes = user.attributes.clone();
+        self.answer(Ask::Create, Some(name), move |state| {
+            let new = User {
+                password,
+                permissions,
+                attributes,
+                disabled: false,
+            };
             state.users.insert(name, new);
             Ok(format!("fake|{name}"))
         })
@@ -236,9 +337,23 @@ impl IdentityProvider for FakeProvider {
         permissions: &'a Permissions,
     ) -> Answer<'a, ()> {
         let (name, permissions) = (*name, permissions.clone());
-        self.answer(Ask::SetPermissions, move |state| {
+        self.answer(Ask::SetPermissions, Some(name), move |state| {
             let user = state.users.get_mut(&name).ok_or(Error::NoSuchUser)?;
-            user.permissions = permissions;
+            user.permissions = permissions.clone();
+            state.permitted.push(permissions);
+            Ok(())
+        })
+    }
+
+    fn set_attributes<'a>(
+        &'a self,
+        name: &'a UserName,
+        attributes: &'a UserAttributes,
+    ) -> Answer<'a, ()> {
+        let (name, attributes) = (*name, attributes.clone());
+        self.answer(Ask::SetAttributes, Some(name), move |state| {
+            let user = state.users.get_mut(&name).ok_or(Error::NoSuchUser)?;
+            user.attributes = attributes;
             Ok(())
         })
     }
@@ -249,7 +364,7 @@ impl IdentityProvider for FakeProvider {
         password: &'a SecretText,
     ) -> Answer<'a, Rights> {
         let (name, password) = (*name, password.expose().to_owned());
-        self.answer(Ask::Authenticate, move |state| {
+        self.answer(Ask::Authenticate, None, move |state| {
             let user = state.users.get(&name).ok_or(Error::NoSuchUser)?;
             if user.password != password {
                 return Err(Error::Refused {
@@ -268,7 +383,7 @@ impl IdentityProvider for FakeProvider {
 
     fn disable<'a>(&'a self, name: &'a UserName) -> Answer<'a, ()> {
         let name = *name;
-        self.answer(Ask::Disable, move |state| {
+        self.answer(Ask::Disable, Some(name), move |state| {
             if let Some(user) = state.users.get_mut(&name) {
                 user.disabled = true;
             }
@@ -276,16 +391,22 @@ impl IdentityProvider for FakeProvider {
         })
     }
 
-    fn delete<'a>(&'a self, name: &'a UserName) -> Answer<'a, ()> {
-        let name = *name;
-        self.answer(Ask::Delete, move |state| {
+    fn delete<'a>(&'a self, name: &'a UserName, deployment: &'a DeploymentId) -> Answer<'a, ()> {
+        let (name, deployment) = (*name, *deployment);
+        self.answer(Ask::Delete, Some(name), move |state| {
+            let found = state.users.get(&name);
+            if found.is_some_and(|user| user.attributes.deployment_id != deployment) {
+                return Err(Error::Refused {
+                    reason: "the user is of another deployment".to_owned(),
+                });
+            }
             state.users.remove(&name);
             Ok(())
         })
     }
 
     fn health(&self) -> Answer<'_, ()> {
-        self.answer(Ask::Health, |_| Ok(()))
+        self.answer(Ask::Health, None, |_| Ok(()))
     }
 }
 
@@ -293,6 +414,6 @@ fn down() -> Error {
     Error::unavailable(std::io::Error::other("the fake provider is down"))
 }
 
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -143,6 +143,11 @@ impl TestApp {
         self.world().clock.now()
     }
 
+    /// The clock here.
+    pub(crate) fn clock(&self) -> MockClock {
+        self.world().clock.clone()
+    }
+
     /// Lets time pass.
     pub(crate) fn pass(&self, seconds: i64) {
         self.world()

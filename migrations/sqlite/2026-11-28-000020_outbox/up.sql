@@ -1,0 +1,25 @@
+-- A further kind of operation, and claims that outlive their holder. SQLite changes a CHECK by making the table anew.
+CREATE TABLE idp_operations_new (
+    id TEXT NOT NULL PRIMARY KEY,
+    provider TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('create', 'permit', 'describe', 'delete')),
+    key_id TEXT NOT NULL,
+    credential_id TEXT NOT NULL,
+    user_name TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    next_try_at INTEGER NOT NULL,
+    claim INTEGER NOT NULL,
+    claimed_at INTEGER,
+    created_at INTEGER NOT NULL,
+    done_at INTEGER,
+    last_error TEXT,
+    -- What was asked and got no answer may still be done at the provider up to this moment.
+    settle_at INTEGER
+) STRICT;
+INSERT INTO idp_operations_new
+SELECT id, provider, kind, key_id, credential_id, user_name, attempts, next_try_at, claim, claimed_at, created_at, done_at, last_error, NULL
+FROM idp_operations;
+DROP TABLE idp_operations;
+ALTER TABLE idp_operations_new RENAME TO idp_operations;
+CREATE INDEX idp_operations_by_next_try ON idp_operations (done_at, next_try_at);
+CREATE INDEX idp_operations_by_key ON idp_operations (key_id, done_at);
