@@ -169,6 +169,7 @@ impl App {
         self.broker.finish_outbox().await;
         drop(self.maintenance);
         self.broker.flush_usage().await;
+        self.broker.end_trail().await;
         self.broker.store().clone().close().await;
         drop(self.log_guard);
     }

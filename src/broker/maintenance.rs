@@ -1,12 +1,14 @@
-//! What runs beside the requests: the outbox, the secrets and signing keys, the counting of use, the forgetting of old answers.
+//! What runs beside the requests: the outbox, the secrets and signing keys, the audit trail, the counting of use, the forgetting of
+//! old answers.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::Broker;
+use crate::store::audit_chains::Heads;
 use crate::store::{idempotency, key_usage};
 
 /// How often it is looked whether another process changed something.
@@ -15,6 +17,8 @@ const EPOCH: Duration = Duration::from_secs(1);
 const SECRETS: Duration = Duration::from_secs(1);
 /// How often the signing keys' ages are looked at.
 const SIGNING_KEYS: Duration = Duration::from_secs(60);
+/// How often the chains of the audit trail are looked at.
+const TRAIL: Duration = Duration::from_secs(60);
 /// How often old answers are forgotten.
 const FORGETTING: Duration = Duration::from_secs(600);
 
@@ -44,6 +48,7 @@ impl Broker {
             tokio::spawn(Arc::clone(self).keep_outbox()),
             tokio::spawn(Arc::clone(self).keep_secrets()),
             tokio::spawn(Arc::clone(self).keep_signing_keys()),
+            tokio::spawn(Arc::clone(self).keep_trail()),
             tokio::spawn(Arc::clone(self).keep_usage()),
             tokio::spawn(Arc::clone(self).keep_forgetting()),
             tokio::spawn(Arc::clone(self).keep_epoch()),
@@ -75,6 +80,20 @@ impl Broker {
                 tracing::error!(
                     error = &error as &dyn std::error::Error,
                     "the signing keys could not be tended"
+                );
+            }
+        }
+    }
+
+    async fn keep_trail(self: Arc<Self>) {
+        let mut logged = Heads::default();
+        loop {
+            // First: a command that runs a node for the moment of its call writes down what it does and no more.
+            sleep(TRAIL).await;
+            if let Err(error) = self.tend_trail(&mut logged).await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the chains of the audit trail could not be looked at"
                 );
             }
         }

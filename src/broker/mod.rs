@@ -5,6 +5,7 @@
 //! are replaced whole.
 
 mod audit;
+pub mod audit_verification;
 mod authentication;
 mod caller;
 pub mod catalogue;
@@ -35,6 +36,7 @@ mod secrets;
 mod signing_keys;
 mod start;
 mod tally;
+mod trail;
 mod usage;
 mod users;
 

@@ -76,7 +76,9 @@ impl Broker {
         let read = PurposeSecrets::load(&self.store, &root).await;
         // One whose caller went away in the middle is none: these lines are not reached.
         (last.number, last.began_at, last.was_good) = (number, Some(began_at), read.is_ok());
-        self.secrets.store(Arc::new(read?));
+        let read = Arc::new(read?);
+        self.store.seal_trail_as(read.author(&self.run));
+        self.secrets.store(read);
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::secrets::{self, PurposeSecrets};
-use super::{Broker, Caller, Conflict, Error, audit, signing_keys};
+use super::{Broker, Caller, Conflict, Error, audit, signing_keys, trail};
 use crate::domain::audit::Origin;
 use crate::domain::key_tag::TagGeneration;
 use crate::domain::purpose::{SecretPurpose, SecretState};
@@ -38,7 +38,7 @@ pub struct ListedSecret {
     pub changed_at: Timestamp,
     /// Of an announced one: from when on it makes new things.
     pub usable_from: Option<Timestamp>,
-    /// Keys that live and need it; of sealing, what is sealed with it.
+    /// Keys that live and need it; of sealing, what is sealed with it; of audit, the chains of the trail.
     pub needed_by: i64,
 }
 
@@ -303,11 +303,15 @@ impl Broker {
     ) -> Result<Vec<ListedSecret>, Error> {
         caller.runs_the_deployment()?;
         let (held, now, settled) = (self.secrets.load_full(), self.now(), self.unnoticed() * 2);
+        let author = held.author(&self.run);
         let event = self.event(&origin, "secret.retired", "secrets", None, json!({}));
         let retired = self.store.write(move |tx| {
             deployment::lock(tx)?;
             if purpose == SecretPurpose::Sealing {
                 reseal(tx, &held, held.current_sealing())?;
+            }
+            if purpose == SecretPurpose::Audit {
+                trail::mark_anew(tx, &author, now)?;
             }
             let needs = store::secrets::needs(tx, purpose, now)?;
             let (mut dropped, mut refusal) = (Vec::new(), None);
@@ -348,7 +352,12 @@ impl Broker {
         self.reload_secrets().await.map_err(|error| match error {
             secrets::SecretsError::Store(error) => Error::Store(error),
             other => Error::Internal(format!("after a change of {purpose}: {other}")),
-        })
+        })?;
+        if purpose == SecretPurpose::Audit {
+            // At once: whoever knows the old one must not be able to write on where this process will.
+            self.look_at_chains().await?;
+        }
+        Ok(())
     }
 
     /// How long a new secret waits: on SQLite there is no other node to learn it.
@@ -394,6 +403,7 @@ fn needed(needs: &[(i32, i64)], row: &StoredSecret) -> i64 {
 fn in_use(row: &StoredSecret, count: i64) -> String {
     let what = match row.purpose {
         SecretPurpose::Sealing => "things are sealed with",
+        SecretPurpose::Audit => "chains of the audit trail need",
         _ => "keys that live need",
     };
     format!(

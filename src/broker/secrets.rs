@@ -4,10 +4,12 @@
 //! secret and keeps every older one that something may still need; [`super::secret_rotation`] moves them on.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use thiserror::Error as ThisError;
 
+use crate::domain::audit_chain::AuditSecret;
 use crate::domain::key_tag::{TagGeneration, TagSecret, TagSecrets};
 use crate::domain::password::{DigestSecret, ProviderSecret};
 use crate::domain::purpose::{SecretPurpose, SecretState};
@@ -15,7 +17,7 @@ use crate::domain::random::Random;
 use crate::domain::sealed::{self, OpenError, Place, RootSecret, Sealer};
 use crate::domain::secret::SecretBytes;
 use crate::store::secrets::{self, StoredSecret};
-use crate::store::{self, Store};
+use crate::store::{self, Author, Store};
 
 /// The opened secrets.
 pub(super) struct PurposeSecrets {
@@ -26,8 +28,11 @@ pub(super) struct PurposeSecrets {
     digests: Generations<DigestSecret>,
     providers: Generations<ProviderSecret>,
     sealing: Generations<SecretBytes>,
+    audit: Generations<Arc<AuditSecret>>,
     /// A bit for each tag secret that others know.
     leaked_tags: u64,
+    /// The audit secrets that others know.
+    leaked_audits: Vec<i32>,
     /// What waits to take the place of the current ones.
     pub(super) announced: Vec<Announced>,
 }
@@ -107,7 +112,7 @@ impl PurposeSecrets {
     }
 
     fn open(rows: &[StoredSecret], root: &Sealer) -> Result<Self, SecretsError> {
-        let tag = Generations::of(SecretPurpose::Tag, rows, root, |bytes| {
+        let tag = Generations::of(SecretPurpose::Tag, rows, root, |_, bytes| {
             TagSecret::new(*bytes)
         })?;
         let generation = |number: i32| {
@@ -125,19 +130,29 @@ impl PurposeSecrets {
         Ok(Self {
             tags: TagSecrets::new(tags),
             current_tag,
-            digests: Generations::of(SecretPurpose::Digest, rows, root, |bytes| {
+            digests: Generations::of(SecretPurpose::Digest, rows, root, |_, bytes| {
                 DigestSecret::new(*bytes)
             })?,
-            providers: Generations::of(SecretPurpose::Provider, rows, root, |bytes| {
+            providers: Generations::of(SecretPurpose::Provider, rows, root, |_, bytes| {
                 ProviderSecret::new(*bytes)
             })?,
-            sealing: Generations::of(SecretPurpose::Sealing, rows, root, |bytes| {
+            sealing: Generations::of(SecretPurpose::Sealing, rows, root, |_, bytes| {
                 SecretBytes::new(bytes.to_vec())
+            })?,
+            audit: Generations::of(SecretPurpose::Audit, rows, root, |number, bytes| {
+                Arc::new(AuditSecret::new(number, bytes))
             })?,
             leaked_tags: rows
                 .iter()
                 .filter(|row| row.purpose == SecretPurpose::Tag && row.state == SecretState::Leaked)
                 .fold(0, |bits, row| bits | 1 << (row.generation & 63)),
+            leaked_audits: rows
+                .iter()
+                .filter(|row| {
+                    (row.purpose, row.state) == (SecretPurpose::Audit, SecretState::Leaked)
+                })
+                .map(|row| row.generation)
+                .collect(),
             announced: rows
                 .iter()
                 .filter(|row| row.state == SecretState::Announced)
@@ -184,6 +199,25 @@ impl PurposeSecrets {
     ) -> Option<Vec<u8>> {
         let secret = self.sealing.held.get(&generation)?;
         Some(Sealer::new(secret, number(generation)).seal(place, plaintext))
+    }
+
+    /// Who seals the audit trail, in this run of the server.
+    pub(super) fn author(&self, run: &str) -> Author {
+        Author {
+            node: run.to_owned(),
+            current: Arc::clone(self.audit.current().1),
+            held: self.audit.held.values().map(Arc::clone).collect(),
+        }
+    }
+
+    /// The audit secret of a number.
+    pub(super) fn audit(&self, generation: i32) -> Option<&Arc<AuditSecret>> {
+        self.audit.held.get(&generation)
+    }
+
+    /// Whether others know the audit secret of a number.
+    pub(super) fn audit_is_leaked(&self, generation: i32) -> bool {
+        self.leaked_audits.contains(&generation)
     }
 
     /// The number of the sealing secret that new things are sealed with.
@@ -240,7 +274,7 @@ impl<T> Generations<T> {
         purpose: SecretPurpose,
         rows: &[StoredSecret],
         root: &Sealer,
-        make: impl Fn(&[u8; 32]) -> T,
+        make: impl Fn(i32, &[u8; 32]) -> T,
     ) -> Result<Self, SecretsError> {
         let rows = rows.iter().filter(|row| row.purpose == purpose);
         let current = rows
@@ -255,7 +289,7 @@ impl<T> Generations<T> {
                 .expose()
                 .try_into()
                 .map_err(|_| SecretsError::Missing(purpose))?;
-            Ok((generation, make(bytes)))
+            Ok((generation, make(generation, bytes)))
         };
         let held: BTreeMap<_, _> = rows.map(open).collect::<Result<_, SecretsError>>()?;
         Ok(Self {

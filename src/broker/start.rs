@@ -153,6 +153,10 @@ impl Broker {
             metrics,
             settings,
         });
+        broker
+            .store
+            .seal_trail_as(broker.secrets.load().author(&broker.run));
+        broker.adopt_unchained().await?;
         broker.tell_age(&broker.signing());
         broker.settle_root().await?;
         broker.tend_signing_keys_at_start().await?;

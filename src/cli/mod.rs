@@ -12,6 +12,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 use crate::config::{Config, Environment, Sources};
 
 pub mod admin;
+pub mod audit;
 pub mod backup;
 mod client;
 pub mod completions;
@@ -117,6 +118,8 @@ enum Command {
     #[command(subcommand)]
     Key(key::Command),
     #[command(subcommand)]
+    Audit(audit::Command),
+    #[command(subcommand)]
     Admin(admin::Command),
     Migrate(migrate::Options),
     Doctor(doctor::Options),
@@ -164,6 +167,7 @@ fn dispatch(command: Option<Command>, globals: &GlobalOptions) -> Result<(), Fai
         Some(Command::SigningKeys(command)) => signing_keys::run(&command, globals),
         Some(Command::Secrets(command)) => secrets::run(&command, globals),
         Some(Command::Key(command)) => key::run(&command, globals),
+        Some(Command::Audit(command)) => audit::run(&command, globals),
         Some(Command::Admin(command)) => admin::run(&command, globals),
         Some(Command::Migrate(options)) => migrate::run(&options, globals),
         Some(Command::Doctor(options)) => doctor::run(&options, globals),

@@ -7,6 +7,7 @@ pub mod algorithm;
 pub mod allowance;
 pub mod api_key;
 pub mod audit;
+pub mod audit_chain;
 pub mod base32;
 pub mod base62;
 pub mod clock;

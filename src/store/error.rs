@@ -69,6 +69,8 @@ pub(super) enum Reason {
     DanglingReferences,
     #[error("no row of the deployment: its epoch cannot be counted up")]
     NoDeployment,
+    #[error("nothing seals the audit trail yet")]
+    NoAuditSecret,
     #[error("another call took the place of this one")]
     TakenOver,
 }
@@ -113,7 +115,7 @@ impl Error {
 impl From<Reason> for Error {
     fn from(reason: Reason) -> Self {
         match reason {
-            Reason::Panicked => Self::query(reason),
+            Reason::Panicked | Reason::NoAuditSecret => Self::query(reason),
             Reason::NoDeployment => Self::corrupt("deployment", reason),
             Reason::DanglingReferences => Self::corrupt("a foreign key", reason),
             _ => Self::unavailable(reason),

@@ -9,7 +9,9 @@
 //! - a database that cannot be used is [`Error::Unavailable`], never an absent row.
 
 pub mod api_keys;
+pub mod audit_chains;
 pub mod audit_events;
+pub mod audit_segments;
 pub mod backup;
 pub mod builtin_users;
 pub mod bulk_revocation;
@@ -36,6 +38,7 @@ pub mod secrets;
 pub mod signing_keys;
 mod sqlite;
 mod timestamp;
+mod trail;
 mod transaction;
 pub mod users;
 mod watched;
@@ -52,12 +55,14 @@ pub use self::connection::{AnyConnection as Connection, Backend};
 pub use self::error::{Cause, Error, FOREIGN_KEY};
 pub use self::row::Place;
 pub use self::timestamp::Timestamp;
+pub use self::trail::Author;
 pub use self::transaction::{Change, Transaction};
 
 use self::connection::Target;
 use self::error::Reason;
 use self::pool::Pool;
 use self::row::{count, json, parse_json};
+use self::trail::Trail;
 use self::transaction::Subscribers;
 use self::writer::Writer;
 use crate::domain::secret::SecretText;
@@ -89,6 +94,7 @@ struct Inner {
     /// None on PostgreSQL, where every pooled connection writes.
     writer: Option<Writer>,
     subscribers: Arc<Subscribers>,
+    trail: Arc<Trail>,
     commits: Arc<AtomicU64>,
     writes: AtomicU64,
     reads: AtomicU64,
@@ -104,6 +110,7 @@ impl Store {
     pub fn open(options: &Options) -> Result<Self, Error> {
         let target = Target::parse(options.url.expose(), options.create)?;
         let subscribers = Arc::new(Subscribers::default());
+        let trail = Arc::new(Trail::default());
         let commits = Arc::new(AtomicU64::new(0));
         let inner = on_own_thread(|| {
             // The writer first: it is the one that makes the file.
@@ -111,7 +118,7 @@ impl Store {
                 Backend::Postgres => None,
                 Backend::Sqlite => Some(Writer::start(
                     target.clone(),
-                    Arc::clone(&subscribers),
+                    (Arc::clone(&subscribers), Arc::clone(&trail)),
                     Arc::clone(&commits),
                 )?),
             };
@@ -122,6 +129,7 @@ impl Store {
                 pool,
                 writer,
                 subscribers: Arc::clone(&subscribers),
+                trail: Arc::clone(&trail),
                 commits: Arc::clone(&commits),
                 writes: AtomicU64::new(0),
                 reads: AtomicU64::new(0),
@@ -218,6 +226,21 @@ impl Store {
         self.inner.subscribers.add(Box::new(subscriber));
     }
 
+    /// Seals the rows of the audit trail so from now on. Before the first call none can be written.
+    pub fn seal_trail_as(&self, author: Author) {
+        self.inner.trail.write_as(author);
+    }
+
+    /// How far the chains of the audit trail are that this process writes; without those that are being written.
+    pub fn heads_of_trail(&self) -> audit_chains::Heads {
+        self.inner.trail.heads()
+    }
+
+    /// How many of them are sealed with a secret that was replaced.
+    pub fn outdated_chains(&self) -> usize {
+        self.inner.trail.outdated()
+    }
+
     /// Whether the database answers. On SQLite also whether its file is the one that was opened, and, after writes were lost,
     /// whether it takes one again.
     pub async fn ping(&self) -> Result<(), Error> {
@@ -282,7 +305,8 @@ impl Store {
             let mut changes = Vec::new();
             let outcome = inner.pool.run(|connection| {
                 let stands = |number| postgres::stands(&inner.target, number);
-                transaction::run_alone(connection, &mut changes, stands, code)
+                let noted = (&mut changes, &*inner.trail);
+                transaction::run_alone(connection, noted, stands, code)
             });
             drop(permit);
             inner.subscribers.publish(&changes);

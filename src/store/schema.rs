@@ -265,6 +265,51 @@ table! {
         address -> Nullable<Text>,
         request_id -> Nullable<Text>,
         details -> Text,
+        chain -> Nullable<BigInt>,
+        position -> Nullable<BigInt>,
+        seal -> Nullable<Binary>,
+    }
+}
+
+table! {
+    audit_chains (number) {
+        number -> BigInt,
+        node -> Text,
+        generation -> Integer,
+        started_at -> BigInt,
+        length -> BigInt,
+        link -> Binary,
+        heads -> Text,
+        changed_at -> BigInt,
+        ended_at -> Nullable<BigInt>,
+        mark -> Binary,
+    }
+}
+
+table! {
+    audit_register (one) {
+        one -> Integer,
+        chains -> BigInt,
+        adopting -> Bool,
+        generation -> Nullable<Integer>,
+        mark -> Nullable<Binary>,
+    }
+}
+
+table! {
+    audit_segments (chain, first) {
+        chain -> BigInt,
+        first -> BigInt,
+        last -> BigInt,
+        first_id -> Text,
+        first_at -> BigInt,
+        last_id -> Text,
+        last_at -> BigInt,
+        digest -> Binary,
+        link -> Binary,
+        removed_at -> BigInt,
+        generation -> Integer,
+        mark -> Binary,
     }
 }
 
@@ -323,6 +368,9 @@ allow_tables_to_appear_in_same_query!(
     idp_operations,
     idempotency,
     audit_events,
+    audit_chains,
+    audit_register,
+    audit_segments,
     key_usage,
     usage_daily,
 );

@@ -159,7 +159,7 @@ pub fn require_usable(
 }
 
 /// What needs each generation: for tag, digest and provider the keys with a generation that has not ended, for sealing what is sealed
-/// with it. Cookies and audit are needed by nothing yet. Whoever seals something new in a table of its own counts it here.
+/// with it, for audit the chains of the trail. Cookies are needed by nothing yet. Whoever seals something new in a table of its own counts it here.
 pub fn needs(
     connection: &mut Connection,
     purpose: SecretPurpose,
@@ -181,7 +181,8 @@ pub fn needs(
             .select((credentials::provider_generation, keys))
             .load(connection)?),
         SecretPurpose::Sealing => sealed_things(connection, now),
-        SecretPurpose::Cookies | SecretPurpose::Audit => Ok(Vec::new()),
+        SecretPurpose::Audit => super::audit_chains::by_generation(connection),
+        SecretPurpose::Cookies => Ok(Vec::new()),
     }
 }
 

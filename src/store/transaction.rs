@@ -7,10 +7,12 @@ use std::sync::{PoisonError, RwLock};
 use diesel::prelude::*;
 
 use super::Connection;
+use super::audit_events::StoredEvent;
 use super::connection::{begin, commit, roll_back, roll_back_nested};
 use super::error::{Error, Reason};
 use super::postgres;
 use super::schema::deployment;
+use super::trail::{Entries, Trail};
 use crate::domain::id::{KeyId, OrganizationId};
 
 /// Something that a memory of rows must forget.
@@ -37,6 +39,13 @@ pub enum Change {
 pub struct Transaction<'a> {
     connection: &'a mut Connection,
     changes: Vec<Change>,
+    entries: Entries,
+}
+
+/// What a transaction that is to be kept noted for those who remember rows, and for the trail.
+pub(super) struct Noted {
+    pub(super) changes: Vec<Change>,
+    pub(super) entries: Entries,
 }
 
 impl Transaction<'_> {
@@ -46,12 +55,31 @@ impl Transaction<'_> {
         self.changes.push(change);
     }
 
-    /// The last statement of a transaction that is to be kept: counts the epoch up if anything changed.
+    /// Puts a row into the audit trail with this transaction.
+    pub(super) fn record(&mut self, row: StoredEvent) {
+        self.entries.rows.push(row);
+    }
+
+    /// Has this process look at the chains of the trail, and write down how far the others are.
+    pub fn look_at_chains(&mut self, now: jiff::Timestamp) {
+        self.entries.look_at = Some(now);
+    }
+
+    /// Ends a chain of this process in good order.
+    pub fn end_chain(&mut self, now: jiff::Timestamp) {
+        self.entries.end_at = Some(now);
+    }
+
+    /// The last statement but for the trail's: counts the epoch up if anything changed.
     ///
-    /// Last and not at the first change, because on PostgreSQL the row stays locked from here to the end of the transaction.
-    fn finish(self) -> Result<Vec<Change>, Error> {
-        if self.changes.is_empty() {
-            return Ok(self.changes);
+    /// Late and not at the first change, because on PostgreSQL the row stays locked from here to the end of the transaction.
+    fn finish(self) -> Result<Noted, Error> {
+        let noted = Noted {
+            changes: self.changes,
+            entries: self.entries,
+        };
+        if noted.changes.is_empty() {
+            return Ok(noted);
         }
         let rows = diesel::update(deployment::table)
             .set(deployment::epoch.eq(deployment::epoch + 1))
@@ -59,7 +87,7 @@ impl Transaction<'_> {
         if rows == 0 {
             return Err(Reason::NoDeployment.into());
         }
-        Ok(self.changes)
+        Ok(noted)
     }
 }
 
@@ -77,9 +105,10 @@ impl DerefMut for Transaction<'_> {
     }
 }
 
-/// Runs `code` and the last statement of its transaction. Neither begins nor ends it.
+/// Runs `code`, and puts what it noted for the trail on record by `seal`. Neither begins nor ends the transaction.
 pub(super) fn run<T, E>(
     connection: &mut Connection,
+    seal: impl FnOnce(&mut Connection, Entries) -> Result<(), Error>,
     code: impl FnOnce(&mut Transaction<'_>) -> Result<T, E>,
 ) -> Result<(T, Vec<Change>), E>
 where
@@ -89,9 +118,13 @@ where
         let mut transaction = Transaction {
             connection,
             changes: Vec::new(),
+            entries: Entries::default(),
         };
         let value = code(&mut transaction)?;
-        let changes = transaction.finish()?;
+        let Noted { changes, entries } = transaction.finish()?;
+        if !entries.is_empty() {
+            seal(connection, entries)?;
+        }
         Ok((value, changes))
     })
 }
@@ -101,7 +134,7 @@ where
 /// if it cannot tell, the error is that of the commit.
 pub(super) fn run_alone<T, E>(
     connection: &mut Connection,
-    changes: &mut Vec<Change>,
+    (changes, trail): (&mut Vec<Change>, &Trail),
     stands: impl FnOnce(i64) -> Option<bool>,
     code: impl FnOnce(&mut Transaction<'_>) -> Result<T, E>,
 ) -> Result<T, E>
@@ -109,14 +142,31 @@ where
     E: From<Error>,
 {
     begin(connection)?;
-    match run(connection, code) {
+    // Taken when all else is done, so that only what commits at the same moment needs a chain of its own.
+    let mut lane = None;
+    let seal = |connection: &mut Connection, entries| {
+        let lane = lane.insert(trail.take());
+        lane.enter(connection, entries)?;
+        lane.write(connection)
+    };
+    let outcome = run(connection, seal, code);
+    match outcome {
         Ok((value, noted)) => {
             *changes = noted;
             roll_back_nested(connection)?;
             let number = postgres::transaction_number(connection)?;
-            match (commit(connection), number) {
+            let committed = commit(connection);
+            let stands = match (&committed, number) {
+                (Ok(()), _) => Some(true),
+                (Err(_), Some(number)) => stands(number),
+                (Err(_), None) => None,
+            };
+            if let Some(lane) = &mut lane {
+                lane.settle(stands);
+            }
+            match (committed, stands) {
                 (Ok(()), _) => Ok(value),
-                (Err(error), Some(number)) if stands(number) == Some(true) => {
+                (Err(error), Some(true)) => {
                     tracing::warn!(
                         error = &error as &dyn std::error::Error,
                         "the answer to a commit was lost, and the commit stands"

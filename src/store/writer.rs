@@ -18,6 +18,7 @@ use tokio::time::timeout;
 
 use super::connection::{Purpose, Target, begin, commit, roll_back_nested};
 use super::error::{Error, Reason};
+use super::trail::{Lane, Trail};
 use super::transaction::{self, Change, Subscribers, Transaction};
 use super::watched::Watched;
 use super::{Connection, DEADLINE};
@@ -44,7 +45,7 @@ impl Writer {
     /// Opens the connection that writes and starts the thread that owns it.
     pub(super) fn start(
         target: Target,
-        subscribers: Arc<Subscribers>,
+        (subscribers, trail): (Arc<Subscribers>, Arc<Trail>),
         commits: Arc<AtomicU64>,
     ) -> Result<Self, Error> {
         let connection = Some(target.connect(Purpose::Writer)?);
@@ -55,6 +56,7 @@ impl Writer {
             target,
             connection,
             subscribers,
+            trail,
             commits,
             file: Arc::clone(&file),
             failing: Arc::clone(&failing),
@@ -125,6 +127,7 @@ struct Owner {
     /// None after a group that was lost: closing the connection rolled it back, and the next group opens another.
     connection: Option<Connection>,
     subscribers: Arc<Subscribers>,
+    trail: Arc<Trail>,
     commits: Arc<AtomicU64>,
     file: Arc<Watched>,
     failing: Arc<AtomicBool>,
@@ -196,12 +199,17 @@ impl Owner {
                 self.target.connect(Purpose::Writer)?
             }
         };
+        let trail = Arc::clone(&self.trail);
+        let mut lane = trail.take();
         let mut kept = false;
         self.file.check()?;
         begin(&mut connection)?;
+        // Until it is known that the commit stands.
+        lane.settle(None);
         for job in jobs {
             connection.execute_returning_count(&Savepoint)?;
-            let noted = job.run(&mut connection);
+            let before = lane.state();
+            let noted = job.run(&mut connection, &mut lane);
             // A panic may have left transactions inside the job open; the savepoint is outside of them.
             roll_back_nested(&mut connection)?;
             match noted {
@@ -211,13 +219,16 @@ impl Owner {
                 }
                 None => {
                     connection.execute_returning_count(&RollBackToSavepoint)?;
+                    lane.restore(before);
                 }
             }
             connection.execute_returning_count(&ReleaseSavepoint)?;
         }
+        lane.write(&mut connection)?;
         commit(&mut connection)?;
         // What went into a file that is not the database any more is not durable.
         self.file.check()?;
+        lane.settle(Some(true));
         if kept {
             self.commits.fetch_add(1, Ordering::Relaxed);
         }
@@ -232,7 +243,7 @@ trait Job: Send {
     fn is_abandoned(&self) -> bool;
 
     /// Runs it; the changes that it noted if it is to be kept.
-    fn run(&mut self, connection: &mut Connection) -> Option<Vec<Change>>;
+    fn run(&mut self, connection: &mut Connection, lane: &mut Lane<'_>) -> Option<Vec<Change>>;
 
     /// Tells the caller its own outcome, or what was the end of the whole group.
     fn answer(self: Box<Self>, lost: Option<Error>);
@@ -254,9 +265,10 @@ where
         self.reply.is_closed()
     }
 
-    fn run(&mut self, connection: &mut Connection) -> Option<Vec<Change>> {
+    fn run(&mut self, connection: &mut Connection, lane: &mut Lane<'_>) -> Option<Vec<Change>> {
         let code = self.code.take()?;
-        let (outcome, changes) = match transaction::run(connection, code) {
+        let seal = |connection: &mut Connection, entries| lane.enter(connection, entries);
+        let (outcome, changes) = match transaction::run(connection, seal, code) {
             Ok((value, changes)) => (Ok(value), Some(changes)),
             Err(error) => (Err(error), None),
         };

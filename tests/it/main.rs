@@ -2,6 +2,7 @@
 
 mod architecture;
 mod audit_events;
+mod audit_trail;
 mod authorization_coverage;
 mod canary;
 mod cli;

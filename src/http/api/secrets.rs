@@ -40,7 +40,7 @@ pub struct SecretBody {
     /// Of an announced one: from when on it makes new things.
     #[schema(required)]
     usable_from: Option<Timestamp>,
-    /// How many keys that live need it; of `sealing`, how many things are sealed with it.
+    /// How many keys that live need it; of `sealing`, how many things are sealed with it; of `audit`, how many chains of the trail.
     needed_by: i64,
 }
 

@@ -2,9 +2,10 @@
 //! clock that stands still.
 //!
 //! When a test ends well, its application must have left nothing behind: no work for an identity provider, nothing half made, no
-//! user without a key, and no secret in the logs or in the database. A test need not ask for that.
+//! user without a key, no gap in the audit trail, and no secret in the logs or in the database. A test need not ask for that.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +14,9 @@ use diesel::sql_types::{BigInt, Text};
 use jiff::{SignedDuration, Timestamp};
 use kagiya::app::{self, App, Surroundings, settings};
 use kagiya::broker::OperatorToken;
+use kagiya::broker::audit_verification::{TrailReport, verify_trail};
 use kagiya::config::Config;
+use kagiya::domain::audit_chain::Anchor;
 use kagiya::domain::clock::{Clock, MockClock};
 use kagiya::domain::random::SystemRandom;
 use kagiya::domain::sealed::RootSecret;
@@ -78,6 +81,7 @@ impl Setup {
             log: Captured::default(),
             witness: Witness::default(),
             events_from: events().length(),
+            tampered: AtomicBool::default(),
         };
         world.start().await
     }
@@ -92,6 +96,8 @@ struct World {
     witness: Witness,
     /// Where the events of this test begin among those of the process.
     events_from: usize,
+    /// Whether the test wrote to the audit trail itself.
+    tampered: AtomicBool,
 }
 
 /// A running application.
@@ -208,6 +214,22 @@ impl TestApp {
     /// The number that this query selects as `number`.
     pub(crate) async fn count(&self, query: &str) -> i64 {
         count(self.world(), query).await
+    }
+
+    /// Whether the audit trail is what was written, also against these anchors.
+    pub(crate) async fn verify_trail(&self, anchors: &[Anchor]) -> TrailReport {
+        self.world().verify_trail(anchors).await
+    }
+
+    /// Writes to the trail past the server, which is not asked to be whole at the end then.
+    pub(crate) async fn tamper(&self, statement: &str) {
+        self.world().tampered.store(true, Ordering::SeqCst);
+        let statement = statement.to_owned();
+        let store = &self.database().store;
+        store
+            .write(move |tx| super::database::execute(tx, &statement).map(drop))
+            .await
+            .unwrap();
     }
 
     /// All that the database holds.
@@ -575,6 +597,7 @@ impl Drop for TestApp {
         }
         block_on(world.settle());
         running.stop();
+        world.assert_trail_is_whole();
         world.assert_no_secret_is_left();
     }
 }
@@ -634,6 +657,23 @@ impl World {
             users, generations,
             "users at {provider}, and generations that live"
         );
+    }
+
+    async fn verify_trail(&self, anchors: &[Anchor]) -> TrailReport {
+        let store = &self.database.store;
+        verify_trail(store, &root_secret(), anchors, &mut |_| {})
+            .await
+            .unwrap()
+    }
+
+    /// Whatever the test did, and however often its server crashed, every row of the audit trail is in its place.
+    fn assert_trail_is_whole(&self) {
+        if self.tampered.load(Ordering::SeqCst) {
+            return;
+        }
+        let report = block_on(self.verify_trail(&[]));
+        assert!(report.findings.is_empty(), "{:#?}", report.findings);
+        assert!(report.rows > 0);
     }
 
     fn assert_no_secret_is_left(&self) {
