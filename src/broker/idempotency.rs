@@ -4,9 +4,12 @@
 //! in the transaction of the change. A request that came to nothing is forgotten, and its repeat runs afresh. An answer that shows a key
 //! is given again only to a caller who may still be shown it.
 
+use std::sync::Arc;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use super::secrets::PurposeSecrets;
 use super::{Broker, Caller, Conflict, Error};
 use crate::domain::id::CredentialId;
 use crate::domain::sealed::{OpenError, Place};
@@ -213,6 +216,58 @@ const PLACE: Place<'static> = Place {
     name: "answer",
     id: "",
 };
+
+/// What keeps the answer to a request whose outcome `T` only its transaction knows.
+pub struct Keeper<T> {
+    id: [u8; 32],
+    begun_at: Timestamp,
+    key: SecretText,
+    secrets: Arc<PurposeSecrets>,
+    render: fn(&T) -> KeptAnswer,
+}
+
+impl<T> Clone for Keeper<T> {
+    fn clone(&self) -> Self {
+        Self {
+            key: self.key.clone(),
+            secrets: Arc::clone(&self.secrets),
+            ..*self
+        }
+    }
+}
+
+impl<T> Keeper<T> {
+    /// Keeps the answer in this transaction; if another call took the place of this one, the transaction must not be.
+    pub(super) fn write(
+        &self,
+        tx: &mut store::Transaction<'_>,
+        outcome: &T,
+    ) -> Result<(), store::Error> {
+        let answer = (self.render)(outcome);
+        let text = serde_json::to_vec(&answer)
+            .map(zeroize::Zeroizing::new)
+            .map_err(|error| store::Error::corrupt("idempotency.sealed_answer", error))?;
+        let second = self.key.expose().as_bytes();
+        let answer = Answer {
+            status: answer.status,
+            sealed: Some(self.secrets.seal_jointly(second, PLACE, &text)),
+        };
+        idempotency::finish(tx, &self.id, self.begun_at, &answer, None)
+    }
+}
+
+impl Broker {
+    /// What keeps the answer to this request, for an outcome that only its transaction knows and that shows no key.
+    pub fn keeper<T>(&self, attempt: &Attempt, render: fn(&T) -> KeptAnswer) -> Keeper<T> {
+        Keeper {
+            id: attempt.id,
+            begun_at: attempt.begun_at,
+            key: attempt.key.clone(),
+            secrets: self.secrets.load_full(),
+            render,
+        }
+    }
+}
 
 /// A sealed answer on its way into a transaction.
 pub(super) struct Sealed {

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::idempotency::Keeper;
 use super::{Broker, Caller, Conflict, Error, StartError, audit, secrets};
 use crate::domain::audit::Origin;
 use crate::domain::random::Random;
@@ -63,8 +64,8 @@ impl Broker {
     pub async fn change_root(
         &self,
         change: RootChange,
-        caller: &Caller,
-        origin: Origin,
+        (caller, origin): (&Caller, Origin),
+        keep: Option<Keeper<bool>>,
     ) -> Result<bool, Error> {
         caller.runs_the_deployment()?;
         let _alone = self.root_changes.lock().await;
@@ -75,9 +76,9 @@ impl Broker {
                 let (file, random) = (Arc::clone(file), Arc::clone(&self.random));
                 let making = Arc::clone(&file);
                 let new = Arc::new(on_disk(move || making.prepare(&*random)).await?);
-                self.begin_root(Arc::clone(&new), &origin).await?;
+                self.begin_root(Arc::clone(&new), &origin, None).await?;
                 self.adopt_root(file, new).await?;
-                self.finish_root(&origin).await?;
+                self.finish_root(&origin, keep).await?;
                 Ok(true)
             }
             (_, Some(_)) => Err(state(
@@ -90,11 +91,11 @@ impl Broker {
                         "must be another one than the present one",
                     ));
                 }
-                self.begin_root(Arc::new(new), &origin).await?;
+                self.begin_root(Arc::new(new), &origin, keep).await?;
                 Ok(false)
             }
-            (RootChange::Finish, None) => self.finish_root(&origin).await.map(|()| true),
-            (RootChange::Cancel, None) => self.cancel_root(&origin).await.map(|()| true),
+            (RootChange::Finish, None) => self.finish_root(&origin, keep).await.map(|()| true),
+            (RootChange::Cancel, None) => self.cancel_root(&origin, keep).await.map(|()| true),
         }
     }
 
@@ -116,7 +117,7 @@ impl Broker {
         let next = self.next_root_check().await?;
         // There is one server on SQLite, and it has the new one now.
         if next.is_some_and(|next| self.root.load().matches(&next)) {
-            self.finish_root(&Origin::server()).await?;
+            self.finish_root(&Origin::server(), None).await?;
         }
         Ok(())
     }
@@ -126,13 +127,15 @@ impl Broker {
         let looking = Arc::clone(file);
         let prepared = on_disk(move || looking.prepared()).await?;
         match self.next_root_check().await? {
-            Some(next) if self.root.load().matches(&next) => self.finish_root(&origin).await?,
+            Some(next) if self.root.load().matches(&next) => {
+                self.finish_root(&origin, None).await?
+            }
             Some(next) => match prepared {
                 Some(new) if new.matches(&next) => {
                     self.adopt_root(Arc::clone(file), Arc::new(new)).await?;
-                    return self.finish_root(&origin).await;
+                    return self.finish_root(&origin, None).await;
                 }
-                _ => self.cancel_root(&origin).await?,
+                _ => self.cancel_root(&origin, None).await?,
             },
             None => {}
         }
@@ -159,7 +162,12 @@ impl Broker {
     }
 
     /// Seals everything under the new root too.
-    async fn begin_root(&self, new: Arc<RootSecret>, origin: &Origin) -> Result<(), Error> {
+    async fn begin_root(
+        &self,
+        new: Arc<RootSecret>,
+        origin: &Origin,
+        keep: Option<Keeper<bool>>,
+    ) -> Result<(), Error> {
         let root = self.root.load_full();
         let event = self.event(
             origin,
@@ -172,7 +180,7 @@ impl Broker {
             deployment::lock(tx)?;
             let found = deployment::find(tx)?.ok_or(Error::NotFound)?;
             match &found.next_root_check {
-                Some(next) if new.matches(next) => return Ok(()),
+                Some(next) if new.matches(next) => return kept(tx, &keep, false),
                 Some(_) => {
                     return Err(state(
                         "it is being changed to another one: finish or cancel that",
@@ -195,13 +203,13 @@ impl Broker {
             deployment::set_root_checks(tx, &found.root_check, Some(&next))?;
             audit::append(tx, &event)?;
             tx.changed(Change::Secrets);
-            Ok::<_, Error>(())
+            kept(tx, &keep, false)
         });
         begun.await
     }
 
     /// Lets the old root open nothing any more. Only a process that has the new one may say so: it knows that the new one is there.
-    async fn finish_root(&self, origin: &Origin) -> Result<(), Error> {
+    async fn finish_root(&self, origin: &Origin, keep: Option<Keeper<bool>>) -> Result<(), Error> {
         let root = self.root.load_full();
         let event = self.event(
             origin,
@@ -231,12 +239,12 @@ impl Broker {
             deployment::set_root_checks(tx, &next, None)?;
             audit::append(tx, &event)?;
             tx.changed(Change::Secrets);
-            Ok::<_, Error>(())
+            kept(tx, &keep, true)
         });
         finished.await
     }
 
-    async fn cancel_root(&self, origin: &Origin) -> Result<(), Error> {
+    async fn cancel_root(&self, origin: &Origin, keep: Option<Keeper<bool>>) -> Result<(), Error> {
         let root = self.root.load_full();
         let event = self.event(origin, "root_secret.kept", "root_secret", None, json!({}));
         let cancelled = self.store.write(move |tx| {
@@ -257,9 +265,20 @@ impl Broker {
             deployment::set_root_checks(tx, &found.root_check, None)?;
             audit::append(tx, &event)?;
             tx.changed(Change::Secrets);
-            Ok::<_, Error>(())
+            kept(tx, &keep, true)
         });
         cancelled.await
+    }
+}
+
+fn kept(
+    tx: &mut store::Transaction<'_>,
+    keep: &Option<Keeper<bool>>,
+    done: bool,
+) -> Result<(), Error> {
+    match keep {
+        Some(keep) => Ok(keep.write(tx, &done)?),
+        None => Ok(()),
     }
 }
 

@@ -9,14 +9,17 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
+use super::idempotency::Keeper;
 use super::secrets::{self, PurposeSecrets};
 use super::{Broker, Caller, Conflict, Error, audit, signing_keys, trail};
-use crate::domain::audit::Origin;
+use crate::domain::audit::{AuditEvent, Origin};
 use crate::domain::key_tag::TagGeneration;
 use crate::domain::purpose::{SecretPurpose, SecretState};
-use crate::domain::sealed;
+use crate::domain::sealed::{self, RootSecret, Sealer};
 use crate::store::secrets::{KeyOn, StoredSecret};
-use crate::store::{self, Backend, Change, Place, Transaction, deployment, signing_keys as keys};
+use crate::store::{
+    self, Backend, Change, Connection, Place, Transaction, deployment, signing_keys as keys,
+};
 
 /// How long a node may go on using a secret that was replaced, because it has not noticed: longer than any transaction takes.
 const UNNOTICED: SignedDuration = SignedDuration::from_secs(30);
@@ -63,25 +66,10 @@ impl Broker {
     ) -> Result<Vec<ListedSecret>, Error> {
         caller.runs_the_deployment()?;
         let (announce, now) = (self.announce(), self.now());
-        let listed = self.store.read(move |connection| {
-            let mut listed = Vec::new();
-            let rows = store::secrets::all(connection)?;
-            for wanted in SecretPurpose::ALL {
-                if purpose.is_some_and(|purpose| purpose != wanted) {
-                    continue;
-                }
-                let needs = store::secrets::needs(connection, wanted, now)?;
-                let rows = rows.iter().filter(|row| row.purpose == wanted);
-                listed.extend(rows.map(|row| list(row, &needs, announce)));
-            }
-            Ok::<_, store::Error>(listed)
-        });
-        let mut listed = listed.await?;
-        listed.sort_by_key(|secret| {
-            let newest_first = std::cmp::Reverse((secret.created_at, secret.generation));
-            (newest_first, secret.purpose)
-        });
-        Ok(listed)
+        let listed = self
+            .store
+            .read(move |connection| listed(connection, purpose, announce, now));
+        Ok(listed.await?)
     }
 
     /// The keys that still need a secret, newest first.
@@ -123,153 +111,100 @@ impl Broker {
         &self,
         purpose: SecretPurpose,
         leak: SecretLeak,
-        caller: &Caller,
-        origin: Origin,
+        (caller, origin): (&Caller, Origin),
+        keep: Option<Keeper<Vec<ListedSecret>>>,
     ) -> Result<Vec<ListedSecret>, Error> {
         caller.runs_the_deployment()?;
-        if !self.note_leak(purpose, leak, &origin).await? {
-            let generation = self.announce_secret(purpose, leak, &origin).await?;
-            self.reload(purpose).await?;
-            if leak.leaked || self.announce().is_zero() {
-                self.promote(purpose, generation, leak.leaked, &origin)
-                    .await?;
+        let at_once = leak.leaked || self.announce().is_zero();
+        let new = sealed::generate_purpose_secret(&*self.random);
+        let (root, held) = (self.root.load_full(), self.secrets.load_full());
+        let (now, announce) = (self.now(), self.announce());
+        let event = |action| self.event(&origin, action, "secrets", None, json!({}));
+        let events = [
+            event("secret.leaked"),
+            event("secret.announced"),
+            event("secret.activated"),
+        ];
+        let rotated = self.store.write(move |tx| {
+            deployment::lock(tx)?;
+            let [noted, announced, activated] = events;
+            if !note_leak(tx, purpose, leak, (noted, now))? {
+                let root_sealer = usable_root(tx, &root)?;
+                let (row, secret) = match waiting(tx, purpose, leak, announce)? {
+                    Some(row) => {
+                        let secret = secrets::open(&root_sealer, &row)
+                            .map_err(|error| Error::Internal(error.to_string()))?;
+                        (row, secret)
+                    }
+                    None => {
+                        let generation = free_generation(tx, purpose)?;
+                        let row =
+                            secrets::announced(&root_sealer, (purpose, generation), &new, now);
+                        store::secrets::insert(tx, &row)?;
+                        let details =
+                            json!({"purpose": purpose.as_str(), "generation": generation});
+                        audit::append(
+                            tx,
+                            &AuditEvent {
+                                details,
+                                ..announced
+                            },
+                        )?;
+                        (row, new)
+                    }
+                };
+                if at_once {
+                    let sealer = secrets::sealer(&secret, row.generation);
+                    activate(tx, &row, leak.leaked, (activated, now))?;
+                    if purpose == SecretPurpose::Sealing {
+                        reseal(tx, &held, &sealer)?;
+                    }
+                }
+                tx.changed(Change::Secrets);
             }
-        }
-        self.listed_secrets(Some(purpose), caller).await
-    }
-
-    /// Whether the named secret is one that is used no more: then all that there is to do is done.
-    async fn note_leak(
-        &self,
-        purpose: SecretPurpose,
-        leak: SecretLeak,
-        origin: &Origin,
-    ) -> Result<bool, Error> {
-        let Some(generation) = leak.generation.filter(|_| leak.leaked) else {
-            return Ok(false);
+            let listed = listed(tx, Some(purpose), announce, now)?;
+            if let Some(keep) = keep {
+                keep.write(tx, &listed)?;
+            }
+            Ok::<_, Error>(listed)
+        });
+        let rotated = match rotated.await {
+            Err(Error::Store(error))
+                if matches!(error, store::Error::Conflict { .. })
+                    && !error.conflicts_with("idempotency.id") =>
+            {
+                return Err(state("another call is faster"));
+            }
+            rotated => rotated?,
         };
-        let details = json!({"purpose": purpose.as_str(), "generation": generation});
-        let event = self.event(origin, "secret.leaked", "secrets", None, details);
-        let now = self.now();
-        let noted = self.store.write(move |tx| {
-            deployment::lock(tx)?;
-            let rows = store::secrets::all(tx)?;
-            let found = rows
-                .into_iter()
-                .find(|row| (row.purpose, row.generation) == (purpose, generation))
-                .ok_or_else(|| Error::invalid("generation", "there is no such secret"))?;
-            match found.state {
-                SecretState::Current => return Ok(false),
-                SecretState::Announced => {
-                    return Err(state("it makes nothing yet: rotate when it is current"));
-                }
-                SecretState::Leaked => return Ok(true),
-                SecretState::Retired => {}
-            }
-            store::secrets::set_state(tx, &found, SecretState::Leaked, now)?;
-            audit::append(tx, &event)?;
-            tx.changed(Change::Secrets);
-            Ok::<_, Error>(true)
-        });
-        let noted = noted.await?;
-        if noted {
-            self.reload(purpose).await?;
-        }
-        Ok(noted)
-    }
-
-    /// Puts a new secret on record; its number. One that waits already is taken if there is no time to lose.
-    async fn announce_secret(
-        &self,
-        purpose: SecretPurpose,
-        leak: SecretLeak,
-        origin: &Origin,
-    ) -> Result<i32, Error> {
-        let secret = sealed::generate_purpose_secret(&*self.random);
-        let (root, now, announce) = (self.root.load_full(), self.now(), self.announce());
-        let event = self.event(origin, "secret.announced", "secrets", None, json!({}));
-        let announced = self.store.write(move |tx| {
-            deployment::lock(tx)?;
-            let found = deployment::find(tx)?.ok_or(Error::NotFound)?;
-            if found.next_root_check.is_some() {
-                return Err(state("the root secret is being changed: finish that first"));
-            }
-            if !root.matches(&found.root_check) {
-                return Err(state(
-                    "this server runs with a root secret that was replaced: start it with the new one",
-                ));
-            }
-            let rows = store::secrets::all(tx)?;
-            let of_purpose = || rows.iter().filter(|row| row.purpose == purpose);
-            if let Some(waiting) = of_purpose().find(|row| row.state == SecretState::Announced) {
-                if leak.leaked {
-                    return Ok(waiting.generation);
-                }
-                let from = after(waiting.created_at, announce);
-                return Err(state(format!(
-                    "generation {} was announced and is used from {from} on",
-                    waiting.generation
-                )));
-            }
-            let generation = next_generation(purpose, of_purpose()).ok_or_else(|| {
-                state("there are as many as there can be: retire old ones first")
-            })?;
-            let new = secrets::announced(&root.sealer(), (purpose, generation), &secret, now);
-            store::secrets::insert(tx, &new)?;
-            let mut event = event;
-            event.details = json!({"purpose": purpose.as_str(), "generation": generation});
-            audit::append(tx, &event)?;
-            tx.changed(Change::Secrets);
-            Ok::<_, Error>(generation)
-        });
-        match announced.await {
-            Err(Error::Store(store::Error::Conflict { .. })) => {
-                Err(state("another call is faster"))
-            }
-            announced => announced,
-        }
+        self.reload(purpose).await?;
+        Ok(rotated)
     }
 
     /// Lets an announced secret make new things in place of the current one. Nothing happens if it waits no more.
-    async fn promote(
-        &self,
-        purpose: SecretPurpose,
-        generation: i32,
-        leaked: bool,
-        origin: &Origin,
-    ) -> Result<(), Error> {
-        let (held, now) = (self.secrets.load_full(), self.now());
-        let event = self.event(origin, "secret.activated", "secrets", None, json!({}));
+    async fn promote(&self, purpose: SecretPurpose, generation: i32) -> Result<(), Error> {
+        let (root, held) = (self.root.load_full(), self.secrets.load_full());
+        let now = self.now();
+        let origin = Origin::server();
+        let event = self.event(&origin, "secret.activated", "secrets", None, json!({}));
         let promoted = self.store.write(move |tx| {
             deployment::lock(tx)?;
             let rows = store::secrets::all(tx)?;
-            let of_purpose = || rows.iter().filter(|row| row.purpose == purpose);
-            let Some(new) = of_purpose()
-                .find(|row| row.generation == generation && row.state == SecretState::Announced)
-            else {
+            let waits = |row: &&StoredSecret| {
+                (row.purpose, row.generation, row.state)
+                    == (purpose, generation, SecretState::Announced)
+            };
+            let Some(row) = rows.iter().find(waits) else {
                 return Ok(());
             };
-            let old = of_purpose().find(|row| row.state == SecretState::Current);
-            let becomes = if leaked {
-                SecretState::Leaked
-            } else {
-                SecretState::Retired
-            };
-            if let Some(old) = old {
-                store::secrets::set_state(tx, old, becomes, now)?;
-            }
-            store::secrets::set_state(tx, new, SecretState::Current, now)?;
+            activate(tx, row, false, (event, now))?;
             if purpose == SecretPurpose::Sealing {
-                reseal(tx, &held, generation)?;
+                let secret = secrets::open(&root.sealer(), row)
+                    .map_err(|error| Error::Internal(error.to_string()))?;
+                reseal(tx, &held, &secrets::sealer(&secret, generation))?;
             }
-            let mut event = event;
-            event.details = json!({
-                "purpose": purpose.as_str(), "generation": generation,
-                "replaced": old.map(|old| old.generation), "leaked": leaked,
-            });
-            audit::append(tx, &event)?;
             tx.changed(Change::Secrets);
-            Ok::<_, store::Error>(())
+            Ok::<_, Error>(())
         });
         promoted.await?;
         self.reload(purpose).await
@@ -284,8 +219,7 @@ impl Broker {
             .filter(|secret| after(secret.at, self.announce()) <= self.now());
         for secret in due {
             let (purpose, generation) = (secret.purpose, secret.generation);
-            self.promote(purpose, generation, false, &Origin::server())
-                .await?;
+            self.promote(purpose, generation).await?;
         }
         Ok(())
     }
@@ -308,7 +242,7 @@ impl Broker {
         let retired = self.store.write(move |tx| {
             deployment::lock(tx)?;
             if purpose == SecretPurpose::Sealing {
-                reseal(tx, &held, held.current_sealing())?;
+                reseal(tx, &held, &held.sealer())?;
             }
             if purpose == SecretPurpose::Audit {
                 trail::mark_anew(tx, &author, now)?;
@@ -382,6 +316,130 @@ impl Broker {
     }
 }
 
+/// The secrets of one purpose or of all, newest first.
+fn listed(
+    connection: &mut Connection,
+    purpose: Option<SecretPurpose>,
+    announce: SignedDuration,
+    now: Timestamp,
+) -> Result<Vec<ListedSecret>, store::Error> {
+    let mut listed = Vec::new();
+    let rows = store::secrets::all(connection)?;
+    for wanted in SecretPurpose::ALL {
+        if purpose.is_some_and(|purpose| purpose != wanted) {
+            continue;
+        }
+        let needs = store::secrets::needs(connection, wanted, now)?;
+        let rows = rows.iter().filter(|row| row.purpose == wanted);
+        listed.extend(rows.map(|row| list(row, &needs, announce)));
+    }
+    listed.sort_by_key(|secret| {
+        let newest_first = std::cmp::Reverse((secret.created_at, secret.generation));
+        (newest_first, secret.purpose)
+    });
+    Ok(listed)
+}
+
+/// Notes that a secret leaked which is used no more. `false`, and nothing done, if none is named or the current one is.
+fn note_leak(
+    tx: &mut Transaction<'_>,
+    purpose: SecretPurpose,
+    leak: SecretLeak,
+    (event, now): (AuditEvent, Timestamp),
+) -> Result<bool, Error> {
+    let Some(generation) = leak.generation.filter(|_| leak.leaked) else {
+        return Ok(false);
+    };
+    let rows = store::secrets::all(tx)?;
+    let found = rows
+        .into_iter()
+        .find(|row| (row.purpose, row.generation) == (purpose, generation))
+        .ok_or_else(|| Error::invalid("generation", "there is no such secret"))?;
+    match found.state {
+        SecretState::Current => return Ok(false),
+        SecretState::Announced => {
+            return Err(state("it makes nothing yet: rotate when it is current"));
+        }
+        SecretState::Leaked => return Ok(true),
+        SecretState::Retired => {}
+    }
+    store::secrets::set_state(tx, &found, SecretState::Leaked, now)?;
+    let details = json!({"purpose": purpose.as_str(), "generation": generation});
+    audit::append(tx, &AuditEvent { details, ..event })?;
+    tx.changed(Change::Secrets);
+    Ok(true)
+}
+
+/// What seals new secrets: the root secret of this process, if it is the one in force and no other takes its place.
+fn usable_root(tx: &mut Transaction<'_>, root: &RootSecret) -> Result<Sealer, Error> {
+    let found = deployment::find(tx)?.ok_or(Error::NotFound)?;
+    if found.next_root_check.is_some() {
+        return Err(state("the root secret is being changed: finish that first"));
+    }
+    if !root.matches(&found.root_check) {
+        return Err(state(
+            "this server runs with a root secret that was replaced: start it with the new one",
+        ));
+    }
+    Ok(root.sealer())
+}
+
+/// The secret that waits for its turn already; taken if there is no time to lose.
+fn waiting(
+    tx: &mut Transaction<'_>,
+    purpose: SecretPurpose,
+    leak: SecretLeak,
+    announce: SignedDuration,
+) -> Result<Option<StoredSecret>, Error> {
+    let rows = store::secrets::all(tx)?;
+    let waiting = rows
+        .into_iter()
+        .find(|row| row.purpose == purpose && row.state == SecretState::Announced);
+    match waiting {
+        Some(waiting) if !leak.leaked => {
+            let from = after(waiting.created_at, announce);
+            Err(state(format!(
+                "generation {} was announced and is used from {from} on",
+                waiting.generation
+            )))
+        }
+        waiting => Ok(waiting),
+    }
+}
+
+fn free_generation(tx: &mut Transaction<'_>, purpose: SecretPurpose) -> Result<i32, Error> {
+    let rows = store::secrets::all(tx)?;
+    next_generation(purpose, rows.iter().filter(|row| row.purpose == purpose))
+        .ok_or_else(|| state("there are as many as there can be: retire old ones first"))
+}
+
+/// Lets an announced secret make new things in place of the current one.
+fn activate(
+    tx: &mut Transaction<'_>,
+    new: &StoredSecret,
+    leaked: bool,
+    (event, now): (AuditEvent, Timestamp),
+) -> Result<(), store::Error> {
+    let rows = store::secrets::all(tx)?;
+    let old = rows
+        .iter()
+        .find(|row| row.purpose == new.purpose && row.state == SecretState::Current);
+    let becomes = if leaked {
+        SecretState::Leaked
+    } else {
+        SecretState::Retired
+    };
+    if let Some(old) = old {
+        store::secrets::set_state(tx, old, becomes, now)?;
+    }
+    store::secrets::set_state(tx, new, SecretState::Current, now)?;
+    let details = json!({
+        "purpose": new.purpose.as_str(), "generation": new.generation,
+        "replaced": old.map(|old| old.generation), "leaked": leaked,
+    });
+    audit::append(tx, &AuditEvent { details, ..event })
+}
+
 fn list(row: &StoredSecret, needs: &[(i32, i64)], announce: SignedDuration) -> ListedSecret {
     let waits = row.state == SecretState::Announced;
     ListedSecret {
@@ -434,21 +492,17 @@ fn next_generation<'a>(
         .find(|number| rows.clone().all(|row| row.generation != *number))
 }
 
-/// Seals the signing keys anew with this generation, so that no older one is needed for them.
+/// Seals the signing keys anew, so that no older secret is needed for them.
 fn reseal(
     tx: &mut Transaction<'_>,
     held: &PurposeSecrets,
-    generation: i32,
+    sealer: &Sealer,
 ) -> Result<(), store::Error> {
     for row in keys::all(tx)? {
         let place = signing_keys::place(&row.kid);
         let corrupt = |error| store::Error::corrupt("signing_keys.sealed", error);
         let opened = held.unseal(place, &row.sealed).map_err(corrupt)?;
-        let sealed = held.seal_with(generation, place, opened.expose());
-        let sealed = sealed.ok_or_else(|| {
-            store::Error::unavailable("this node has not read the new sealing secret yet")
-        })?;
-        keys::set_sealed(tx, &row.kid, &sealed)?;
+        keys::set_sealed(tx, &row.kid, &sealer.seal(place, opened.expose()))?;
     }
     Ok(())
 }

@@ -190,17 +190,6 @@ impl PurposeSecrets {
         self.providers.held.get(&generation)
     }
 
-    /// Seals under the sealing secret of this number, if it is held; for those that are to be current in a moment.
-    pub(super) fn seal_with(
-        &self,
-        generation: i32,
-        place: Place<'_>,
-        plaintext: &[u8],
-    ) -> Option<Vec<u8>> {
-        let secret = self.sealing.held.get(&generation)?;
-        Some(Sealer::new(secret, number(generation)).seal(place, plaintext))
-    }
-
     /// Who seals the audit trail, in this run of the server.
     pub(super) fn author(&self, run: &str) -> Author {
         Author {
@@ -220,15 +209,15 @@ impl PurposeSecrets {
         self.leaked_audits.contains(&generation)
     }
 
-    /// The number of the sealing secret that new things are sealed with.
-    pub(super) fn current_sealing(&self) -> i32 {
-        self.sealing.current
+    /// What new things are sealed with.
+    pub(super) fn sealer(&self) -> Sealer {
+        let (generation, secret) = self.sealing.current();
+        sealer(secret, generation)
     }
 
     /// Seals under the current sealing secret.
     pub(super) fn seal(&self, place: Place<'_>, plaintext: &[u8]) -> Vec<u8> {
-        let (generation, secret) = self.sealing.current();
-        Sealer::new(secret, number(generation)).seal(place, plaintext)
+        self.sealer().seal(place, plaintext)
     }
 
     /// Opens what any sealing secret that is held here sealed.
@@ -320,6 +309,11 @@ pub(super) fn announced(
         created_at: now,
         changed_at: now,
     }
+}
+
+/// Seals with a sealing secret of this number.
+pub(super) fn sealer(secret: &SecretBytes, generation: i32) -> Sealer {
+    Sealer::new(secret, number(generation))
 }
 
 /// Seals a purpose's secret under a root secret.

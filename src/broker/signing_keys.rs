@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use thiserror::Error as ThisError;
 
+use super::idempotency::Keeper;
 use super::secrets::PurposeSecrets;
 use super::{Broker, Caller, Conflict, Error, Settings, StartError, audit};
 use crate::domain::algorithm::SigningAlgorithm;
@@ -245,7 +246,7 @@ impl Broker {
         } else {
             // Where another node was faster, its steps are as good.
             let origin = Origin::server();
-            self.take_steps(steps, "signing_keys.rotated", &origin)
+            self.take_steps(steps, ("signing_keys.rotated", &origin), None)
                 .await
                 .map(drop)
         }
@@ -301,8 +302,8 @@ impl Broker {
     pub async fn rotate_signing_keys(
         &self,
         algorithm: Option<SigningAlgorithm>,
-        caller: &Caller,
-        origin: Origin,
+        (caller, origin): (&Caller, Origin),
+        keep: Option<Keeper<Vec<PublishedSigningKey>>>,
     ) -> Result<Vec<PublishedSigningKey>, Error> {
         caller.runs_the_deployment()?;
         let algorithms = algorithm.map_or(SigningAlgorithm::ALL.to_vec(), |one| vec![one]);
@@ -316,9 +317,8 @@ impl Broker {
             }
             Ok(steps)
         };
-        self.take_planned(plan, "signing_keys.rotated", &origin)
-            .await?;
-        Ok(self.signing.load().published())
+        self.take_planned(plan, ("signing_keys.rotated", &origin), keep)
+            .await
     }
 
     /// Takes a key out of the set at once, for ever; if it signs, another one does so from now on. Doing it again is done.
@@ -333,19 +333,20 @@ impl Broker {
     ) -> Result<PublishedSigningKey, Error> {
         caller.runs_the_deployment()?;
         let plan = |ring: &KeyRing, _| ring.withdraw(kid).ok_or(Error::NotFound);
-        self.take_planned(plan, "signing_keys.withdrawn", &origin)
+        let published = self
+            .take_planned(plan, ("signing_keys.withdrawn", &origin), None)
             .await?;
-        let mut published = self.signing.load().published().into_iter();
+        let mut published = published.into_iter();
         published.find(|key| key.kid == kid).ok_or(Error::NotFound)
     }
 
-    /// Takes what is planned on the ring as it is on record; once more if another call changed it meanwhile.
+    /// Takes what is planned on the ring as it is on record; once more if another call changed it meanwhile. The keys as they are then.
     async fn take_planned(
         &self,
         plan: impl Fn(&KeyRing, Timestamp) -> Result<Vec<Step>, Error>,
-        action: &str,
-        origin: &Origin,
-    ) -> Result<(), Error> {
+        event: (&str, &Origin),
+        keep: Option<Keeper<Vec<PublishedSigningKey>>>,
+    ) -> Result<Vec<PublishedSigningKey>, Error> {
         let defect = |error| match error {
             SigningError::Store(error) => Error::Store(error),
             other => Error::Internal(other.to_string()),
@@ -353,24 +354,25 @@ impl Broker {
         for _ in 0..TRIES {
             let steps = plan(&self.signing.load().ring, self.now())?;
             if steps.is_empty() {
-                return Ok(());
+                return Ok(self.signing.load().published());
             }
-            let taken = self.take_steps(steps, action, origin).await;
-            if taken.map_err(defect)? {
-                return Ok(());
+            let taken = self.take_steps(steps, event, keep.clone()).await;
+            if let Some(published) = taken.map_err(defect)? {
+                return Ok(published);
             }
         }
         let busy = store::Error::unavailable("other calls change the signing keys all the time");
         Err(Error::Store(busy))
     }
 
-    /// `false`, and nothing done, if another call changed the keys since the steps were planned; the ring is the newest in any case.
+    /// The keys as they are then; none, and nothing done, if another call changed them since the steps were planned. The ring is the newest
+    /// in any case.
     async fn take_steps(
         &self,
         steps: Vec<Step>,
-        action: &str,
-        origin: &Origin,
-    ) -> Result<bool, SigningError> {
+        (action, origin): (&str, &Origin),
+        keep: Option<Keeper<Vec<PublishedSigningKey>>>,
+    ) -> Result<Option<Vec<PublishedSigningKey>>, SigningError> {
         let now = self.now();
         let mut made = Vec::new();
         for step in &steps {
@@ -395,12 +397,22 @@ impl Broker {
             }
             audit::append(tx, &event)?;
             tx.changed(Change::SigningKeys);
-            Ok::<_, store::Error>(())
+            let rows = signing_keys::all(tx)?;
+            let published: Vec<PublishedSigningKey> =
+                rows.iter().rev().map(published).collect::<Result<_, _>>()?;
+            if let Some(keep) = keep {
+                keep.write(tx, &published)?;
+            }
+            Ok::<_, store::Error>(published)
         });
         let taken = match taken.await {
             // Two at once: one signs, one is next, and who comes second finds them.
-            Err(store::Error::Conflict { .. }) => false,
-            taken => taken.map(|()| true)?,
+            Err(error @ store::Error::Conflict { .. })
+                if !error.conflicts_with("idempotency.id") =>
+            {
+                None
+            }
+            taken => Some(taken?),
         };
         self.reload_signing_keys().await?;
         Ok(taken)
@@ -430,6 +442,22 @@ impl Broker {
             remove_at: None,
         })
     }
+}
+
+/// A key as admins see it.
+fn published(row: &StoredSigningKey) -> Result<PublishedSigningKey, store::Error> {
+    let state = ["next", "active", "retired", "withdrawn"]
+        .into_iter()
+        .find(|state| *state == row.state)
+        .ok_or_else(|| store::Error::corrupt("signing_keys.state", "unknown"))?;
+    Ok(PublishedSigningKey {
+        kid: row.kid.clone(),
+        algorithm: row.algorithm,
+        state,
+        created_at: row.created_at,
+        retired_at: row.retired_at,
+        remove_at: row.remove_at,
+    })
 }
 
 /// Takes a step that makes no key.

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::access::{Caller, ManagementAuthenticator, Presented};
 use super::code::Code;
 use super::problem::Problem;
-use crate::broker::idempotency::{Attempt, Keep, KeptAnswer};
+use crate::broker::idempotency::{Attempt, Keep, Keeper, KeptAnswer};
 use crate::broker::{Broker, CallerError, Conflict, Error};
 use crate::domain::audit::Origin;
 
@@ -189,6 +189,31 @@ where
         Err(error) => {
             broker.abandon(&attempt).await;
             Err(error.into())
+        }
+    }
+}
+
+/// The same for an outcome that only the transaction of the change knows, where the answer is kept then.
+pub(super) async fn once_within<T, F>(
+    broker: &Broker,
+    attempt: Option<Attempt>,
+    render: fn(&T) -> KeptAnswer,
+    run: F,
+) -> Result<KeptAnswer, Problem>
+where
+    F: AsyncFnOnce(Option<Keeper<T>>) -> Result<T, Problem>,
+{
+    let Some(mut attempt) = attempt else {
+        return Ok(render(&run(None).await?));
+    };
+    if let Some(answer) = broker.begin(&mut attempt).await? {
+        return Ok(answer);
+    }
+    match run(Some(broker.keeper(&attempt, render))).await {
+        Ok(outcome) => Ok(render(&outcome)),
+        Err(problem) => {
+            broker.abandon(&attempt).await;
+            Err(problem)
         }
     }
 }

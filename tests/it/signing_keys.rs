@@ -145,6 +145,68 @@ async fn a_next_key_does_not_sign_before_every_verifier_knows_it() {
 }
 
 #[tokio::test]
+async fn a_rotation_whose_answer_was_lost_gives_the_same_answer_and_rotates_once() {
+    let app = TestApp::new().await;
+    let rotate = async |app: &TestApp, attempt: &str, body: Value| {
+        let request = app.post("/v1/signing-keys/rotate").operator();
+        request.idempotency_key(attempt).json(body).send().await
+    };
+    // One that was refused runs afresh.
+    let refused = rotate(&app, "a-name-for-it", json!({})).await;
+    refused.problem("next_key_too_young");
+    app.pass(2 * MAX_AGE);
+    let first = rotate(&app, "a-name-for-it", json!({})).await.expect(200);
+    let shown = first.json();
+    // Within the time in which a repeat by itself would be refused, and long after it, when it would rotate again.
+    for seconds in [0, 2 * MAX_AGE, 4 * 60 * 60] {
+        app.pass(seconds);
+        let again = rotate(&app, "a-name-for-it", json!({})).await.expect(200);
+        assert_eq!(again.json(), shown);
+    }
+    let app = app.restart().await;
+    let again = rotate(&app, "a-name-for-it", json!({})).await.expect(200);
+    assert_eq!(again.json(), shown);
+    rotate(&app, "a-name-for-it", json!({"algorithm": "ES256"}))
+        .await
+        .problem("idempotency_key_reused");
+    let trail = app
+        .get("/v1/audit-events?action=signing_keys.rotated&actor=operator:test")
+        .operator()
+        .send()
+        .await
+        .expect(200);
+    assert_eq!(trail["items"].as_array().unwrap().len(), 1);
+    rotate(&app, "another-name", json!({})).await.expect(200);
+    assert_ne!(states(&app).await.2, 0);
+    let other = rotate(&app, "a-name-for-it", json!({})).await.expect(200);
+    assert_eq!(other.json(), shown, "as it was then");
+}
+
+#[tokio::test]
+async fn two_calls_of_one_name_at_once_rotate_the_signing_keys_once() {
+    let app = TestApp::new().await;
+    app.pass(2 * MAX_AGE);
+    let (_, active, retired) = states(&app).await;
+    let rotate = async || {
+        let request = app.post("/v1/signing-keys/rotate").operator();
+        let request = request.idempotency_key("a-name-for-it");
+        request.json(json!({})).send().await
+    };
+    let (one, other) = tokio::join!(rotate(), rotate());
+    let done = [&one, &other]
+        .iter()
+        .filter(|answer| answer.status == 200)
+        .count();
+    assert!(done >= 1, "{}", one.transcript());
+    for answer in [one, other] {
+        if answer.status != 200 {
+            answer.problem("idempotency_in_progress");
+        }
+    }
+    assert_eq!(states(&app).await, (3, active, retired + 3));
+}
+
+#[tokio::test]
 async fn a_wrong_body_is_told_with_its_field() {
     let app = TestApp::new().await;
     app.pass(2 * MAX_AGE);

@@ -1,16 +1,20 @@
 //! `/v1/secrets`: kagiya's own secrets, as their operator sees and replaces them. No secret is ever in an answer.
 
-use actix_web::web;
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::Call;
+use crate::broker::idempotency::KeptAnswer;
 use crate::broker::{ListedSecret, RootChange, SecretLeak};
 use crate::domain::purpose::SecretPurpose;
 use crate::domain::sealed::RootSecret;
 use crate::domain::secret::SecretBytes;
-use crate::http::json::OptionalJson;
+use crate::http::idempotency_key::OptionalIdempotencyKey;
+use crate::http::json::{OptionalJson, OptionalRawJson};
+use crate::http::management::{kept, once_within, respond};
 use crate::http::page::{Cursor, Limit, Page};
 use crate::http::path::{Id, Ids};
 use crate::http::problem::Problem;
@@ -183,10 +187,14 @@ pub async fn list_secrets(
 /// Rotate a secret
 ///
 /// A new one is announced, and makes new things when every server knows it: at once with SQLite or if the old one leaked. What was made
-/// with the old one goes on working. Only for the deployment's operator.
+/// with the old one goes on working. Only for the deployment's operator. With an `Idempotency-Key` the request can be repeated: it gives
+/// the same answer for 24 hours.
 #[utoipa::path(
     post, path = "/v1/secrets/{purpose}/rotate", tag = "secrets",
-    params(("purpose" = String, Path, description = "`tag`, `digest`, `provider`, `sealing`, `cookies` or `audit`.")),
+    params(
+        ("purpose" = String, Path, description = "`tag`, `digest`, `provider`, `sealing`, `cookies` or `audit`."),
+        ("Idempotency-Key" = Option<String>, Header, description = "Names this attempt, so that it can be repeated."),
+    ),
     request_body = Option<RotateSecret>,
     responses((status = 200, description = "The secrets of this purpose as they are now", body = Page<SecretBody>)),
 )]
@@ -194,8 +202,12 @@ pub async fn rotate_secret(
     call: Call,
     _: NoQuery,
     Id(purpose): Id<SecretPurpose>,
-    OptionalJson(body): OptionalJson<RotateSecret>,
-) -> Result<web::Json<Page<SecretBody>>, Problem> {
+    key: OptionalIdempotencyKey,
+    body: OptionalRawJson<RotateSecret>,
+) -> Result<HttpResponse, Problem> {
+    let place = format!("POST /v1/secrets/{purpose}/rotate");
+    let attempt = call.attempt(key, &place, &body.bytes);
+    let body = body.value;
     if body.generation.is_some() && !body.leaked {
         return Err(Problem::invalid_parameter(
             "generation",
@@ -206,10 +218,13 @@ pub async fn rotate_secret(
         leaked: body.leaked,
         generation: body.generation,
     };
-    let rotated = call
-        .broker
-        .rotate_secret(purpose, leak, &call.caller, call.origin());
-    Ok(whole(rotated.await?))
+    let render = |secrets: &Vec<_>| shown_whole(secrets);
+    let answer = once_within(&call.broker, attempt, render, async |keep| {
+        let by = (&call.caller, call.origin());
+        let rotated = call.broker.rotate_secret(purpose, leak, by, keep);
+        Ok(rotated.await?)
+    });
+    Ok(respond(answer.await?, false))
 }
 
 /// Drop secrets that nothing needs
@@ -273,17 +288,22 @@ pub async fn list_keys_on_secret(
 ///
 /// Everything that it seals is sealed anew; no key, token or caller notices. A server that made the root secret itself, in its data
 /// folder, replaces it in one call. Where the operator gives it, it takes two calls and a new start of every server between them, and
-/// a call without a member answers 409 `root_secret_given` with these steps. Only for the deployment's operator.
+/// a call without a member answers 409 `root_secret_given` with these steps. Only for the deployment's operator. With an
+/// `Idempotency-Key` each call can be repeated: it gives the same answer for 24 hours.
 #[utoipa::path(
     post, path = "/v1/secrets/root/rotate", tag = "secrets",
+    params(("Idempotency-Key" = Option<String>, Header, description = "Names this attempt, so that it can be repeated.")),
     request_body = Option<RotateRoot>,
     responses((status = 200, description = "How far it is", body = RootAnswer)),
 )]
 pub async fn rotate_root(
     call: Call,
     _: NoQuery,
-    OptionalJson(body): OptionalJson<RotateRoot>,
-) -> Result<web::Json<RootAnswer>, Problem> {
+    key: OptionalIdempotencyKey,
+    body: OptionalRawJson<RotateRoot>,
+) -> Result<HttpResponse, Problem> {
+    let attempt = call.attempt(key, "POST /v1/secrets/root/rotate", &body.bytes);
+    let body = body.value;
     let change = match (body.new_root_secret, body.step) {
         (Some(_), Some(_)) => {
             return Err(Problem::invalid_parameter(
@@ -300,9 +320,20 @@ pub async fn rotate_root(
         (None, Some(RootStep::Cancel)) => RootChange::Cancel,
         (None, None) => RootChange::Whole,
     };
-    let changed = call.broker.change_root(change, &call.caller, call.origin());
-    let state = if changed.await? { "done" } else { "begun" };
-    Ok(web::Json(RootAnswer { state }))
+    let answer = once_within(&call.broker, attempt, root_answer, async |keep| {
+        let by = (&call.caller, call.origin());
+        Ok(call.broker.change_root(change, by, keep).await?)
+    });
+    Ok(respond(answer.await?, false))
+}
+
+fn root_answer(done: &bool) -> KeptAnswer {
+    let state = if *done { "done" } else { "begun" };
+    kept(StatusCode::OK, Vec::new(), &RootAnswer { state })
+}
+
+fn shown_whole(secrets: &[ListedSecret]) -> KeptAnswer {
+    kept(StatusCode::OK, Vec::new(), &whole(secrets.to_owned()).0)
 }
 
 fn whole(secrets: Vec<ListedSecret>) -> web::Json<Page<SecretBody>> {

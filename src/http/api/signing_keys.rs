@@ -1,14 +1,18 @@
 //! `/v1/signing-keys`: the keys that tokens are signed with, as their operator sees them. Verifiers read [`crate::http::jwks`].
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::{Call, item};
+use crate::broker::idempotency::KeptAnswer;
 use crate::broker::{Conflict, Error, PublishedSigningKey};
 use crate::domain::algorithm::SigningAlgorithm;
-use crate::http::json::OptionalJson;
+use crate::http::idempotency_key::OptionalIdempotencyKey;
+use crate::http::json::{OptionalJson, OptionalRawJson};
+use crate::http::management::{kept, once_within, respond};
 use crate::http::page::{Cursor, Limit, Page};
 use crate::http::path::Id;
 use crate::http::problem::Problem;
@@ -129,26 +133,37 @@ pub async fn show_signing_key(
 ///
 /// The next key signs from now on, the active one retires, and a new next one is published. No verifier that caches the JWK set
 /// meets a key that it does not know: while the next key has not been published for twice the set's maximum age, the answer is
-/// 409 `next_key_too_young` with `Retry-After`. Keys rotate by age without this. Only for the deployment's operator.
+/// 409 `next_key_too_young` with `Retry-After`. Keys rotate by age without this. Only for the deployment's operator. With an
+/// `Idempotency-Key` the request can be repeated: it gives the same answer for 24 hours.
 #[utoipa::path(
     post, path = "/v1/signing-keys/rotate", tag = "signing keys",
+    params(("Idempotency-Key" = Option<String>, Header, description = "Names this attempt, so that it can be repeated.")),
     request_body = Option<RotateSigningKeys>,
     responses((status = 200, description = "All signing keys as they are now", body = Page<SigningKeyBody>)),
 )]
 pub async fn rotate_signing_keys(
     call: Call,
     _: NoQuery,
-    OptionalJson(body): OptionalJson<RotateSigningKeys>,
-) -> Result<web::Json<Page<SigningKeyBody>>, Problem> {
-    let keys = call
-        .broker
-        .rotate_signing_keys(body.algorithm, &call.caller, call.origin())
-        .await
-        .map_err(|error| too_early(error, &call))?;
-    Ok(web::Json(Page {
-        items: keys.into_iter().map(SigningKeyBody::from).collect(),
+    key: OptionalIdempotencyKey,
+    body: OptionalRawJson<RotateSigningKeys>,
+) -> Result<HttpResponse, Problem> {
+    let attempt = call.attempt(key, "POST /v1/signing-keys/rotate", &body.bytes);
+    let algorithm = body.value.algorithm;
+    let render = |keys: &Vec<_>| shown_whole(keys);
+    let answer = once_within(&call.broker, attempt, render, async |keep| {
+        let by = (&call.caller, call.origin());
+        let rotated = call.broker.rotate_signing_keys(algorithm, by, keep);
+        rotated.await.map_err(|error| too_early(error, &call))
+    });
+    Ok(respond(answer.await?, false))
+}
+
+fn shown_whole(keys: &[PublishedSigningKey]) -> KeptAnswer {
+    let page = Page {
+        items: keys.iter().cloned().map(SigningKeyBody::from).collect(),
         next_cursor: None,
-    }))
+    };
+    kept(StatusCode::OK, Vec::new(), &page)
 }
 
 /// Nothing is to be said.

@@ -6,6 +6,7 @@ mod audit;
 mod leaked;
 mod load;
 mod nodes;
+mod repeat;
 mod retire;
 mod root;
 mod rotate;
