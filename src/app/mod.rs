@@ -15,6 +15,7 @@ use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use thiserror::Error as ThisError;
 
 pub use self::data_folder::{DataFolder, FolderError, Holder, ServerAddress};
@@ -22,8 +23,9 @@ pub use self::observer::Observer;
 pub use self::readiness::NodeReadiness;
 
 use crate::broker::maintenance::Maintenance;
+use crate::broker::retention::Retention;
 use crate::broker::{Broker, Foundations, RootSecretFile, Settings, StartError};
-use crate::config::{Config, DatabaseUrl};
+use crate::config::{self, Config, DatabaseUrl};
 use crate::domain::clock::Clock;
 use crate::domain::issuer::Issuer;
 use crate::domain::provider_name::{ParseProviderNameError, ProviderName};
@@ -285,7 +287,18 @@ pub fn settings(config: &Config, issuer: Issuer) -> Result<Settings, AppError> {
         rotate_signing_keys_after: config.signing.rotate_after,
         announce_secrets: Duration::from_secs(config.rotation.announce_seconds.into()),
         usage_flush: Duration::from_secs(config.usage.flush_seconds.into()),
-        usage_days: config.usage.keep_days,
+        retention: retention(&config.retention),
         provider_timeout: PROVIDER_TIMEOUT,
     })
+}
+
+fn retention(section: &config::Retention) -> Retention {
+    let days = |days: u16| SignedDuration::from_hours(24 * i64::from(days));
+    Retention {
+        audit: section.audit_days.map(days),
+        generations: days(section.generations_days),
+        operations: days(section.operations_days),
+        requests: SignedDuration::from_hours(section.idempotency_hours.into()),
+        usage: days(section.usage_days),
+    }
 }

@@ -17,7 +17,8 @@ use crate::domain::secret::SecretText;
 use crate::store::idempotency::{self, Answer, Begun};
 use crate::store::{self, api_keys, credentials};
 
-const KEPT: SignedDuration = SignedDuration::from_hours(24);
+/// How long an answer is kept; the request may be remembered for longer ([`super::retention::Retention::requests`]).
+pub(super) const KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// After how long a call without an answer counts as cut off by a crash, where another node may have it (at a start on SQLite it does
 /// at once). One that is slower than that finds its place taken and undoes itself.
 const ABANDONED_AFTER: SignedDuration = SignedDuration::from_secs(30);
@@ -91,6 +92,7 @@ impl Broker {
         let (now, run, id) = (self.now(), self.run.clone(), attempt.id);
         let (caller, body_digest) = (attempt.caller.clone(), attempt.body_digest);
         let abandoned = now.checked_sub(ABANDONED_AFTER).unwrap_or(now);
+        let remembered = self.settings.retention.requests.max(KEPT);
         attempt.begun_at = now;
         let found = self
             .store
@@ -102,7 +104,7 @@ impl Broker {
                 if found.is_none() {
                     // An old one of the same id goes, so that this one can be; if it was answered just now, this one cannot.
                     idempotency::forget_old(tx, &id, now, abandoned)?;
-                    let expires_at = now + KEPT;
+                    let expires_at = now.checked_add(remembered).unwrap_or(now);
                     let new = Begun {
                         id: &id,
                         caller: &caller,
@@ -128,7 +130,11 @@ impl Broker {
             return Err(Conflict::IdempotencyKeyReused.into());
         }
         let answer = record.answer.ok_or(Conflict::IdempotencyInProgress)?;
-        let sealed = answer.sealed.ok_or(Conflict::IdempotencyAnswerGone)?;
+        let is_kept = record.begun_at.checked_add(KEPT).is_ok_and(|end| end > now);
+        let sealed = answer
+            .sealed
+            .filter(|_| is_kept)
+            .ok_or(Conflict::IdempotencyAnswerGone)?;
         if let (Some(caller), Some(shows)) = (&attempt.asks, record.shows) {
             self.check_shown(caller.clone(), shows).await?;
         }

@@ -1,15 +1,14 @@
-//! What runs beside the requests: the outbox, the secrets and signing keys, the audit trail, the counting of use, the forgetting of
-//! old answers.
+//! What runs beside the requests: the outbox, the secrets and signing keys, the audit trail, the counting of use, and retention.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::Broker;
 use crate::store::audit_chains::Heads;
-use crate::store::{idempotency, key_usage};
 
 /// How often it is looked whether another process changed something.
 const EPOCH: Duration = Duration::from_secs(1);
@@ -18,9 +17,11 @@ const SECRETS: Duration = Duration::from_secs(1);
 /// How often the signing keys' ages are looked at.
 const SIGNING_KEYS: Duration = Duration::from_secs(60);
 /// How often the chains of the audit trail are looked at.
-const TRAIL: Duration = Duration::from_secs(60);
-/// How often old answers are forgotten.
-const FORGETTING: Duration = Duration::from_secs(600);
+const TRAIL: SignedDuration = SignedDuration::from_secs(60);
+/// How often it is looked for what has served its purpose.
+const FORGETTING: SignedDuration = SignedDuration::from_secs(600);
+/// How often it is asked whether the time for these two has come.
+const BY_THE_CLOCK: Duration = Duration::from_secs(1);
 
 /// The running tasks; they stop when this is dropped.
 pub struct Maintenance(Vec<JoinHandle<()>>);
@@ -86,10 +87,15 @@ impl Broker {
     }
 
     async fn keep_trail(self: Arc<Self>) {
+        let mut ticks = every(BY_THE_CLOCK);
         let mut logged = Heads::default();
+        // Not at once: a command that runs a node for the moment of its call writes down what it does and no more.
+        let mut last = self.now();
         loop {
-            // First: a command that runs a node for the moment of its call writes down what it does and no more.
-            sleep(TRAIL).await;
+            ticks.tick().await;
+            if !self.is_due(&mut last, TRAIL) {
+                continue;
+            }
             if let Err(error) = self.tend_trail(&mut logged).await {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
@@ -140,22 +146,24 @@ impl Broker {
     }
 
     async fn keep_forgetting(self: Arc<Self>) {
-        let mut ticks = every(FORGETTING);
+        let mut ticks = every(BY_THE_CLOCK);
+        let mut last = Timestamp::MIN;
         loop {
             ticks.tick().await;
-            let now = self.now();
-            let day = key_usage::day_of(now) - i64::from(self.settings.usage_days);
-            let forgotten = self.store.write(move |tx| {
-                idempotency::clean(tx, now)?;
-                key_usage::forget_before(tx, day)
-            });
-            if let Err(error) = forgotten.await {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "expired answers and old counts could not be forgotten"
-                );
+            if self.is_due(&mut last, FORGETTING) {
+                self.forget_what_is_old().await;
             }
         }
+    }
+
+    /// Whether so much time has passed since `last`, which is then now. A clock that was set back counts too.
+    fn is_due(&self, last: &mut Timestamp, period: SignedDuration) -> bool {
+        let now = self.now();
+        let is_due = now.duration_since(*last).abs() >= period;
+        if is_due {
+            *last = now;
+        }
+        is_due
     }
 }
 

@@ -28,6 +28,7 @@ mod permissions;
 mod rate;
 mod record;
 mod resources;
+pub mod retention;
 mod reuse;
 mod roles;
 mod root_secret;
@@ -75,6 +76,7 @@ use self::catalogue::Catalogue;
 use self::memory::Memory;
 use self::newer_secrets::Readings;
 use self::rate::{AddressLimits, FruitlessLookups, KeyLimits};
+use self::retention::Retention;
 use self::reuse::Reuse;
 use self::secrets::PurposeSecrets;
 use self::usage::Usage;
@@ -150,8 +152,8 @@ pub struct Settings {
     pub announce_secrets: Duration,
     /// How often use is written down.
     pub usage_flush: Duration,
-    /// For how many days counts are kept.
-    pub usage_days: u16,
+    /// For how long what has served its purpose is kept.
+    pub retention: Retention,
     /// How long a call to an identity provider may take.
     pub provider_timeout: Duration,
 }

@@ -20,6 +20,7 @@ mod listener;
 mod log;
 mod organizations;
 mod readiness;
+mod retention;
 mod rotation;
 mod secrets;
 mod server;
@@ -45,6 +46,7 @@ pub use self::listener::Listener;
 pub use self::log::{Log, LogFormat};
 pub use self::organizations::{DefaultPermission, Organizations};
 pub use self::readiness::Readiness;
+pub use self::retention::Retention;
 pub use self::rotation::Rotation;
 pub use self::secrets::Secrets;
 pub use self::server::Server;
@@ -86,6 +88,8 @@ pub struct Config {
     pub sign_in: SignIn,
     /// `[secrets]`: how secrets are replaced.
     pub rotation: Rotation,
+    /// `[retention]`: for how long what has served its purpose is kept.
+    pub retention: Retention,
     /// `[readiness]`: what `/readyz` goes by.
     pub readiness: Readiness,
     /// `[log]`: what is logged, and how.
@@ -137,6 +141,7 @@ impl Config {
             signing: layers.take()?,
             sign_in: layers.take()?,
             rotation: layers.take()?,
+            retention: layers.take()?,
             readiness: layers.take()?,
             log: layers.take()?,
             shutdown: layers.take()?,

@@ -7,7 +7,7 @@ use super::*;
 const EXAMPLE: &str = include_str!("../../config.example.toml");
 
 /// Settings of the example whose shown value is not the default, because there is none or it is found at start.
-const WITHOUT_FIXED_DEFAULT: [&str; 16] = [
+const WITHOUT_FIXED_DEFAULT: [&str; 17] = [
     "issuer",
     "workers",
     "database_url",
@@ -24,6 +24,7 @@ const WITHOUT_FIXED_DEFAULT: [&str; 16] = [
     "client_secret_file",
     "audience",
     "operators",
+    "audit_days",
 ];
 
 /// Settings that are lists of tables, which no variable holds.

@@ -11,17 +11,11 @@ pub struct Usage {
     /// `flush_seconds`, `KAGIYA_USAGE_FLUSH_SECONDS`: how often last use and counts are written from memory to the database;
     /// a crash loses at most as much of them. 1 to 300. Default 10.
     pub flush_seconds: u16,
-    /// `keep_days`, `KAGIYA_USAGE_KEEP_DAYS`: for how many days the counts of a day are kept, 1 to 3660. When a key was last used
-    /// is never forgotten. Default 400.
-    pub keep_days: u16,
 }
 
 impl Default for Usage {
     fn default() -> Self {
-        Self {
-            flush_seconds: 10,
-            keep_days: 400,
-        }
+        Self { flush_seconds: 10 }
     }
 }
 
@@ -30,7 +24,6 @@ impl Section for Usage {
 
     fn settle(self) -> Result<Self, Fault> {
         Fault::unless_within("flush_seconds", self.flush_seconds, 1..=300)?;
-        Fault::unless_within("keep_days", self.keep_days, 1..=3660)?;
         Ok(self)
     }
 }

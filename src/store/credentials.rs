@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::schema::credentials;
+use super::schema::{credentials, idp_operations};
 use super::{Connection, Error, Timestamp};
 use crate::domain::credential::{Credential, ProviderRights};
 use crate::domain::id::{CredentialId, KeyId};
@@ -298,4 +298,25 @@ pub fn delete_pending(connection: &mut Connection, id: &CredentialId) -> Result<
         .find(id.as_str())
         .filter(credentials::state.eq("pending"));
     Ok(diesel::delete(pending).execute(connection)? == 1)
+}
+
+/// Removes generations that ended before `moment` and that nothing is to be done for any more, at most `limit` at a time.
+pub fn remove_ended_before(
+    connection: &mut Connection,
+    moment: jiff::Timestamp,
+    limit: usize,
+) -> Result<Vec<Credential>, Error> {
+    let open = idp_operations::table
+        .filter(idp_operations::done_at.is_null())
+        .select(idp_operations::credential_id);
+    let rows: Vec<Row> = credentials::table
+        .filter(credentials::ended_at.lt(Timestamp::from(moment)))
+        .filter(credentials::state.eq("ended"))
+        .filter(credentials::id.ne_all(open))
+        .select(credentials::all_columns)
+        .limit(super::count(limit))
+        .load(connection)?;
+    let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+    diesel::delete(credentials::table.filter(credentials::id.eq_any(ids))).execute(connection)?;
+    rows.into_iter().map(Credential::try_from).collect()
 }

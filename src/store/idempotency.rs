@@ -164,10 +164,37 @@ pub fn forget_old(
     Ok(())
 }
 
-/// Forgets what has expired.
-pub fn clean(connection: &mut Connection, now: jiff::Timestamp) -> Result<usize, Error> {
-    let expired = idempotency::table.filter(idempotency::expires_at.le(Timestamp::from(now)));
+/// Forgets what has expired, at most `limit` at a time; how many that were.
+pub fn clean(
+    connection: &mut Connection,
+    now: jiff::Timestamp,
+    limit: usize,
+) -> Result<usize, Error> {
+    let expired: Vec<Vec<u8>> = idempotency::table
+        .filter(idempotency::expires_at.le(Timestamp::from(now)))
+        .select(idempotency::id)
+        .limit(super::count(limit))
+        .load(connection)?;
+    let expired = idempotency::table.filter(idempotency::id.eq_any(expired));
     Ok(diesel::delete(expired).execute(connection)?)
+}
+
+/// Erases the answers to requests that began at `moment` or before, at most `limit` at a time; how many that were.
+pub fn erase_before(
+    connection: &mut Connection,
+    moment: jiff::Timestamp,
+    limit: usize,
+) -> Result<usize, Error> {
+    let old: Vec<Vec<u8>> = idempotency::table
+        .filter(idempotency::created_at.le(Timestamp::from(moment)))
+        .filter(idempotency::sealed_answer.is_not_null())
+        .select(idempotency::id)
+        .limit(super::count(limit))
+        .load(connection)?;
+    let old = idempotency::table.filter(idempotency::id.eq_any(old));
+    Ok(diesel::update(old)
+        .set(idempotency::sealed_answer.eq(None::<Vec<u8>>))
+        .execute(connection)?)
 }
 
 /// Forgets what other runs than `node` left unfinished. For a start that knows that nobody else is running.

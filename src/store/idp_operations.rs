@@ -230,6 +230,21 @@ pub fn tried_in_vain(connection: &mut Connection) -> Result<i64, Error> {
         .get_result(connection)?)
 }
 
+/// Removes those that were done before `moment`, at most `limit` at a time; how many that were.
+pub fn remove_done_before(
+    connection: &mut Connection,
+    moment: jiff::Timestamp,
+    limit: usize,
+) -> Result<usize, Error> {
+    let done: Vec<String> = idp_operations::table
+        .filter(idp_operations::done_at.lt(Timestamp::from(moment)))
+        .select(idp_operations::id)
+        .limit(super::count(limit))
+        .load(connection)?;
+    let done = idp_operations::table.filter(idp_operations::id.eq_any(done));
+    Ok(diesel::delete(done).execute(connection)?)
+}
+
 /// Creations that were never finished.
 pub fn unfinished_creations(connection: &mut Connection) -> Result<Vec<Operation>, Error> {
     let open = idp_operations::table.filter(

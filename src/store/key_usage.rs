@@ -165,9 +165,14 @@ pub fn list(
     Ok(rows.into_iter().map(use_of).collect())
 }
 
-/// Forgets the figures of days before `day`.
-pub fn forget_before(connection: &mut Connection, day: i64) -> Result<usize, Error> {
-    Ok(diesel::delete(usage_daily::table.filter(usage_daily::day.lt(day))).execute(connection)?)
+/// Forgets the figures of days before `day`, at most `limit` rows at a time; how many that were.
+pub fn forget_before(connection: &mut Connection, day: i64, limit: usize) -> Result<usize, Error> {
+    // Numbers of ours; the query builder has no limit for a deletion and no list of several columns.
+    let statement = format!(
+        "DELETE FROM usage_daily WHERE (key_id, day, target) IN \
+         (SELECT key_id, day, target FROM usage_daily WHERE day < {day} LIMIT {limit})"
+    );
+    Ok(diesel::sql_query(statement).execute(connection)?)
 }
 
 fn those_there<'a>(

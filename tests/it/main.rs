@@ -27,6 +27,7 @@ mod payment_service;
 mod provider;
 mod readme;
 mod resources;
+mod retention;
 mod secrets;
 mod signing_keys;
 mod store;

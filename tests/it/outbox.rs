@@ -20,7 +20,7 @@ async fn rotate_with_a_grace(shop: &Shop, key: &Issued) {
     );
 }
 
-async fn wait_until_nothing_is_open(shop: &Shop) {
+pub(crate) async fn wait_until_nothing_is_open(shop: &Shop) {
     let done = async {
         while shop.app.count(OPEN).await > 0 {
             sleep(Duration::from_millis(5)).await;

@@ -221,7 +221,7 @@ impl Broker {
 }
 
 /// The user names of generations, as the memory knows them.
-fn names(generations: &[crate::domain::credential::Credential]) -> Vec<String> {
+pub(super) fn names(generations: &[crate::domain::credential::Credential]) -> Vec<String> {
     generations
         .iter()
         .map(|generation| generation.user_name.to_string())

@@ -57,8 +57,10 @@ async fn equal_places_add_up_and_different_ones_do_not() {
         .collect();
     counts.sort_unstable();
     assert_eq!(counts, [7, 8, 16, 32]);
-    let forgotten = store.write(|tx| key_usage::forget_before(tx, 20_000));
+    let forgotten = store.write(|tx| key_usage::forget_before(tx, 20_000, 100));
     assert_eq!(forgotten.await.unwrap(), 0);
-    let forgotten = store.write(|tx| key_usage::forget_before(tx, 20_001));
-    assert_eq!(forgotten.await.unwrap(), 4);
+    let forgotten = store.write(|tx| key_usage::forget_before(tx, 20_001, 3));
+    assert_eq!(forgotten.await.unwrap(), 3);
+    let forgotten = store.write(|tx| key_usage::forget_before(tx, 20_001, 3));
+    assert_eq!(forgotten.await.unwrap(), 1);
 }

@@ -1,0 +1,2 @@
+DROP INDEX idempotency_by_creation;
+DROP INDEX credentials_by_end;
