@@ -5,6 +5,7 @@
 //! are replaced whole.
 
 mod audit;
+mod audit_retention;
 pub mod audit_verification;
 mod authentication;
 mod caller;

@@ -31,7 +31,7 @@ pub struct Retention {
 /// Removes at most a batch of what is older than it may be; how many rows that were.
 type Step = fn(&mut Transaction<'_>, &Retention, Timestamp) -> Result<usize, store::Error>;
 
-/// THE list of what goes when its time is over, with its name in the log.
+/// THE list of what goes when its time is over, with its name in the log. Rows of the audit trail go by `audit_retention`.
 const STEPS: [(&str, Step); 5] = [
     ("kept answers", |tx, _, now| {
         requests::erase_before(tx, before(now, idempotency::KEPT), BATCH)
@@ -72,6 +72,12 @@ impl Broker {
                     "what is old could not be removed"
                 ),
             }
+        }
+        if let Err(error) = self.remove_old_events().await {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "old rows of the audit trail could not be removed"
+            );
         }
     }
 

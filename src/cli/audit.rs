@@ -4,7 +4,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::{Failure, GlobalOptions, node, operator, print};
-use crate::broker::audit_verification::{Finding, OpenChain, TrailReport, verify_trail};
+use crate::broker::audit_verification::{Finding, OpenChain, Removal, TrailReport, verify_trail};
 use crate::domain::audit_chain::Anchor;
 
 /// How many chains people are shown, the newest.
@@ -78,6 +78,7 @@ fn as_json(report: &TrailReport) -> Value {
         "ok": report.findings.is_empty(),
         "rows": report.rows,
         "removed": report.removed,
+        "removals": report.removals.iter().map(removal_as_json).collect::<Vec<_>>(),
         "chains": report.chains,
         "ended": report.ended,
         "open": report.open.iter().map(open_as_json).collect::<Vec<_>>(),
@@ -90,6 +91,13 @@ fn as_json(report: &TrailReport) -> Value {
 fn open_as_json(chain: &OpenChain) -> Value {
     json!({
         "chain": chain.number, "node": chain.node, "rows": chain.rows, "changed_at": moment(chain.changed_at),
+    })
+}
+
+fn removal_as_json(removal: &Removal) -> Value {
+    json!({
+        "chain": removal.chain, "first_row": removal.first, "last_row": removal.last,
+        "from": moment(removal.first_at), "until": moment(removal.last_at), "removed_at": moment(removal.removed_at),
     })
 }
 
@@ -130,7 +138,22 @@ fn show(report: &TrailReport) -> Result<(), Failure> {
             format!("{}, {} ended by their servers", report.chains, report.ended),
         ),
     ];
-    // After years there may be many; programs get them all.
+    // After years there may be many of these; programs get them all.
+    rows.extend(report.removals.iter().rev().take(SHOWN).map(|removal| {
+        let text = format!(
+            "chain {}, rows {} to {}, of {} to {}",
+            removal.chain,
+            removal.first,
+            removal.last,
+            print::moment(&moment(removal.first_at)),
+            print::moment(&moment(removal.last_at)),
+        );
+        ("removed", text)
+    }));
+    if report.removals.len() > SHOWN {
+        let older = report.removals.len() - SHOWN;
+        rows.push(("removed", format!("and rows of {older} older chains")));
+    }
     rows.extend(report.open.iter().rev().take(SHOWN).map(|chain| {
         let text = format!(
             "chain {}, {} rows, the last at {}: its server runs, or ended without a stop",

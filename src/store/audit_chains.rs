@@ -222,6 +222,22 @@ pub fn changed_since(connection: &mut Connection, at: i64) -> Result<Vec<Chain>,
         .load(connection)?)
 }
 
+/// The numbers of the chains that were begun before this moment and whose rows have not all been removed.
+pub fn with_rows_before(connection: &mut Connection, at: i64) -> Result<Vec<i64>, Error> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = diesel::sql_types::BigInt)]
+        number: i64,
+    }
+    // A number of ours, and a join that the query builder cannot say.
+    let statement = format!(
+        "SELECT number FROM audit_chains WHERE started_at < {at} AND length > COALESCE(\
+         (SELECT MAX(last) FROM audit_segments WHERE chain = number), 0) ORDER BY number"
+    );
+    let rows: Vec<Row> = diesel::sql_query(statement).load(connection)?;
+    Ok(rows.into_iter().map(|row| row.number).collect())
+}
+
 /// The chains of these numbers.
 pub fn with_numbers(connection: &mut Connection, numbers: &[i64]) -> Result<Vec<Chain>, Error> {
     Ok(audit_chains::table

@@ -89,6 +89,15 @@ pub fn find(connection: &mut Connection, first: Position) -> Result<Option<Segme
         .optional()?)
 }
 
+/// The last segment of a chain.
+pub fn last(connection: &mut Connection, chain: i64) -> Result<Option<Segment>, Error> {
+    Ok(audit_segments::table
+        .filter(audit_segments::chain.eq(chain))
+        .order(audit_segments::first.desc())
+        .first(connection)
+        .optional()?)
+}
+
 /// The segments that are marked with another audit secret than this one.
 pub fn not_of(connection: &mut Connection, generation: i32) -> Result<Vec<Segment>, Error> {
     Ok(audit_segments::table

@@ -17,6 +17,7 @@ use crate::domain::audit_chain::{Anchor, AuditSecret, Position};
 use crate::domain::sealed::RootSecret;
 use crate::store::audit_chains::{self, Chain, Heads, Register};
 use crate::store::audit_events::{self, StoredEvent};
+use crate::store::audit_segments::Segment;
 use crate::store::{self, Store, deployment};
 
 /// Chains that are read at a time.
@@ -29,6 +30,8 @@ pub struct TrailReport {
     pub rows: u64,
     /// Rows that were removed when their time was over, each in a segment that is on record.
     pub removed: u64,
+    /// Which ones those were: of each chain, without a gap, one run.
+    pub removals: Vec<Removal>,
     /// How many chains there have been.
     pub chains: i64,
     /// How many of them their servers ended in good order.
@@ -41,6 +44,44 @@ pub struct TrailReport {
     pub findings: Vec<Finding>,
     /// Chains that are sealed with a secret that others know.
     pub on_leaked_secrets: u64,
+}
+
+/// Rows that retention removed. Times are microseconds.
+#[derive(Clone, Debug)]
+pub struct Removal {
+    /// Their chain.
+    pub chain: i64,
+    /// The first one's number there.
+    pub first: i64,
+    /// The last one's.
+    pub last: i64,
+    /// When what the first one told happened.
+    pub first_at: i64,
+    /// And the last one.
+    pub last_at: i64,
+    /// When the last of them were removed.
+    pub removed_at: i64,
+}
+
+impl TrailReport {
+    fn note_removed(&mut self, segment: &Segment) {
+        self.removed += segment.count();
+        match self.removals.last_mut() {
+            Some(run) if (run.chain, run.last + 1) == (segment.chain, segment.first) => {
+                run.last = segment.last;
+                run.last_at = segment.last_at;
+                run.removed_at = segment.removed_at;
+            }
+            _ => self.removals.push(Removal {
+                chain: segment.chain,
+                first: segment.first,
+                last: segment.last,
+                first_at: segment.first_at,
+                last_at: segment.last_at,
+                removed_at: segment.removed_at,
+            }),
+        }
+    }
 }
 
 /// A chain that its server did not end.

@@ -89,8 +89,8 @@ pub(super) async fn walk(
         let step = match segment {
             Some(segment) => {
                 let by = verification.secret(segment.generation).await?;
-                walk.over(&segment, by.as_deref()).map(|removed| {
-                    verification.report.removed += removed;
+                walk.over(&segment, by.as_deref()).map(|()| {
+                    verification.report.note_removed(&segment);
                     false
                 })
             }
@@ -146,8 +146,8 @@ impl Walk<'_> {
         Ok(true)
     }
 
-    /// Over rows that were removed when their time was over; how many.
-    fn over(&mut self, segment: &Segment, secret: Option<&AuditSecret>) -> Result<u64, Finding> {
+    /// Over rows that were removed when their time was over.
+    fn over(&mut self, segment: &Segment, secret: Option<&AuditSecret>) -> Result<(), Finding> {
         let fits = secret.is_some_and(|secret| segment.is_marked(secret));
         let link = Link::read(&segment.link).filter(|_| fits && segment.last >= segment.first);
         let Some(link) = link else {
@@ -167,7 +167,7 @@ impl Walk<'_> {
         if let Some(finding) = self.arrive(segment.last) {
             return Err(finding);
         }
-        Ok(segment.count())
+        Ok(())
     }
 
     /// Compares what others know of this row, the last one that was walked along.
