@@ -2,6 +2,7 @@
 //! answered 401, and all is well again when the storage is.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -21,7 +22,10 @@ struct Shop {
 
 impl Shop {
     fn new(memory_seconds: u32) -> Self {
-        let mut home = Home::new();
+        Self::in_home(Home::new(), memory_seconds)
+    }
+
+    fn in_home(mut home: Home, memory_seconds: u32) -> Self {
         home.set("KAGIYA_READINESS_LEASE_SECONDS", "1");
         home.set(
             "KAGIYA_READINESS_MEMORY_SECONDS",
@@ -87,15 +91,39 @@ impl Shop {
         let Self { home, server, .. } = self;
         server.stop("TERM");
         let _server = home.serve();
-        let list = home
-            .kagiya(&["organizations", "list", "--json", "--limit", "1000"])
-            .json();
-        let items = list["items"].as_array().unwrap();
-        items
-            .iter()
-            .map(|item| item["name"].as_str().unwrap().to_owned())
-            .collect()
+        names(&home)
     }
+}
+
+/// The organizations that there are.
+fn names(home: &Home) -> Vec<String> {
+    let list = home
+        .kagiya(&["organizations", "list", "--json", "--limit", "1000"])
+        .json();
+    let items = list["items"].as_array().unwrap();
+    items
+        .iter()
+        .map(|item| item["name"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// A shop whose `fsync` and `fdatasync` fail for as long as the file of this name is there.
+fn shop_on_a_disk_that_can_fail() -> (Shop, PathBuf) {
+    let mut home = Home::new();
+    let (library, mark) = (home.path("failing_sync.so"), home.path("failing"));
+    // Whoever built kagiya has a C compiler.
+    let compiled = Command::new("cc")
+        .args(["-shared", "-fPIC", "-O2", "-Wall", "-Werror", "-o"])
+        .arg(&library)
+        .arg(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/it/cli/failing_sync.c"
+        ))
+        .status();
+    assert!(compiled.unwrap().success());
+    home.set("LD_PRELOAD", library.to_str().unwrap());
+    home.set("FAIL_SYNC_WHILE", mark.to_str().unwrap());
+    (Shop::in_home(home, 900), mark)
 }
 
 #[expect(
@@ -139,6 +167,77 @@ fn a_full_disk_stops_changes_and_no_key() {
     assert!(names.iter().any(|name| name == "before"), "{names:?}");
     assert!(names.iter().any(|name| name == "after"), "{names:?}");
     assert!(names.iter().all(|name| name != "during"), "{names:?}");
+}
+
+#[test]
+fn a_disk_that_cannot_make_sure_stops_changes_and_no_key() {
+    let (shop, mark) = shop_on_a_disk_that_can_fail();
+    assert_eq!(shop.make("before"), 201);
+    fs::write(&mark, "").unwrap();
+    let revoked = format!("DELETE /v1/keys/{}", shop.cold["id"].as_str().unwrap());
+    assert_eq!(shop.make("during"), 503);
+    assert_eq!(shop.manage(&revoked, &Value::Null).0, 503);
+    // Refused here from the moment it was asked for, though nobody can say that it is written.
+    assert_eq!(shop.trade(&shop.cold), 401);
+    assert_eq!(shop.trade(&shop.warm), 200);
+    let body = shop.ready(503);
+    assert_eq!(body["checks"][0]["check"], "database");
+    assert_eq!(body["checks"][0]["state"], "failed");
+    assert_eq!(shop.trade(&shop.warm), 200);
+    assert_eq!(shop.make("during"), 503, "it does not get used to it");
+
+    fs::remove_file(&mark).unwrap();
+    shop.ready(200);
+    assert_eq!(shop.make("after"), 201);
+    assert_eq!(shop.trade(&shop.cold), 401);
+    assert_eq!(shop.trade(&shop.warm), 200);
+    let names = shop.names_after_restart();
+    assert!(names.iter().any(|name| name == "before"), "{names:?}");
+    assert!(names.iter().any(|name| name == "after"), "{names:?}");
+    assert!(names.iter().all(|name| name != "during"), "{names:?}");
+}
+
+#[test]
+fn what_was_acknowledged_is_there_when_the_power_goes_while_the_disk_cannot_make_sure() {
+    let (shop, mark) = shop_on_a_disk_that_can_fail();
+    let mut acknowledged = Vec::new();
+    for number in 0..20 {
+        let name = format!("before {number}");
+        assert_eq!(shop.make(&name), 201);
+        acknowledged.push(name);
+    }
+    let log = shop.home.path("kagiya-data/kagiya.db-wal");
+    let sure = fs::metadata(&log).unwrap().len();
+    fs::write(&mark, "").unwrap();
+    assert_eq!(shop.make("during"), 503);
+    shop.ready(503);
+    assert!(
+        fs::metadata(&log).unwrap().len() > sure,
+        "it was written, and lay in memory"
+    );
+    let Shop {
+        home,
+        server,
+        warm,
+        cold,
+        ..
+    } = shop;
+    // By SIGKILL.
+    drop(server);
+    // What the memory of the machine held and the disk did not.
+    let open = fs::OpenOptions::new().write(true).open(&log).unwrap();
+    open.set_len(sure).unwrap();
+    fs::remove_file(&mark).unwrap();
+
+    let server = home.serve();
+    let names = names(&home);
+    for name in acknowledged {
+        assert!(names.contains(&name), "{name}: {names:?}");
+    }
+    assert!(names.iter().all(|name| name != "during"), "{names:?}");
+    for key in [warm, cold] {
+        assert_eq!(server.trade(key["key"].as_str().unwrap()).0, 200);
+    }
 }
 
 #[test]
