@@ -12,19 +12,20 @@ use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::web::{self, ServiceConfig};
 
 use crate::app::Observer;
-use crate::http::access::Access::{AnyCaller, Key, Management, Public};
+use crate::http::access::Access::{AnyCaller, Gateway, Key, Management, Public};
 use crate::http::access::ManagementAuthenticator;
 use crate::http::address::TrustedProxies;
 use crate::http::api::{
     audit_events, bulk_revoke, explain, key, keys, me, members, organizations, permissions,
     resources, roles, secrets, signing_keys, usage, users,
 };
+use crate::http::forward_auth::{self, ForwardAuth, Requirements};
 use crate::http::gate::Gate;
 use crate::http::health::{self, Metrics, Readiness, Stopping};
 use crate::http::jwks;
 use crate::http::middleware::{Around, Surroundings};
 use crate::http::openapi::{self, Rendered};
-use crate::http::routing::{self, Endpoint, delete, get, patch, post, put};
+use crate::http::routing::{self, Endpoint, any, delete, get, patch, post, put};
 use crate::http::{exchange, own_key};
 
 mod run;
@@ -42,6 +43,13 @@ pub fn routes() -> Vec<Endpoint> {
         post("/v1/key/rotate", Key, own_key::rotate),
         post("/v1/key/revoke", Key, own_key::revoke),
         post("/v1/keys/revoke-leaked", Public, own_key::revoke_leaked),
+        // Gateways.
+        any("/forward-auth", Gateway, forward_auth::forward_auth),
+        any(
+            "/forward-auth/{path}",
+            Gateway,
+            forward_auth::forward_auth_below,
+        ),
         // Whoever verifies tokens.
         get("/.well-known/jwks.json", Public, jwks::jwks),
         // Admins, dashboards and programs: managing.
@@ -273,7 +281,11 @@ pub struct Parts {
 
 impl Parts {
     /// What an application serves with.
-    pub fn new(app: &crate::app::App, listener: &crate::config::Listener) -> Self {
+    pub fn new(app: &crate::app::App, config: &crate::config::Config) -> Self {
+        let trusted_proxies = TrustedProxies {
+            networks: config.listener.trusted_proxies.clone(),
+            ..Default::default()
+        };
         let broker = Arc::clone(app.broker());
         let patterns: Vec<&'static str> = routes().iter().map(|endpoint| endpoint.path).collect();
         let observer = Observer::new(
@@ -289,12 +301,17 @@ impl Parts {
             metrics.encode()
         };
         let (data, log) = (Arc::clone(&broker), app.log().clone());
+        let forward_auth = web::Data::new(ForwardAuth {
+            requirements: Requirements {
+                gateway: config.forward_auth.proxy,
+                trusted: trusted_proxies.clone(),
+                table: config.routes.table.clone(),
+            },
+            cache_seconds: config.forward_auth.cache_seconds,
+        });
         Self {
             surroundings: Surroundings {
-                trusted_proxies: TrustedProxies {
-                    networks: listener.trusted_proxies.clone(),
-                    ..Default::default()
-                },
+                trusted_proxies,
                 tls: false,
                 random: Arc::clone(broker.random()),
                 observer: Arc::new(observer),
@@ -309,6 +326,7 @@ impl Parts {
             data: Arc::new(move |config| {
                 config.app_data(web::Data::from(Arc::clone(&data)));
                 config.app_data(web::Data::new(log.clone()));
+                config.app_data(forward_auth.clone());
             }),
         }
     }

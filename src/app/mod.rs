@@ -258,6 +258,15 @@ pub fn settings(config: &Config, issuer: Issuer) -> Result<Settings, AppError> {
         std::num::NonZeroU32::new(number)
             .ok_or_else(|| AppError::Config(format!("{name} must not be 0")))
     };
+    if !config.routes.table.is_empty() {
+        let lacks = |what: &str| Err(AppError::Config(format!("routes need {what}")));
+        if config.forward_auth.proxy.is_none() {
+            return lacks("forward_auth.proxy: it says where a gateway tells what it asks about");
+        }
+        if config.listener.trusted_proxies.is_empty() {
+            return lacks("trusted_proxies: only a gateway that is named there is believed");
+        }
+    }
     let lifetime = TokenLifetime::try_from(config.token.lifetime_seconds);
     Ok(Settings {
         issuer,
@@ -265,6 +274,7 @@ pub fn settings(config: &Config, issuer: Issuer) -> Result<Settings, AppError> {
         prefixes: config.keys.prefixes(),
         remembered_keys: config.cache.keys as usize,
         reuse_seconds: config.token.reuse_seconds,
+        forward_auth_reuse_seconds: config.forward_auth.reuse_seconds,
         bad_keys_per_minute: positive(
             config.limits.bad_keys_per_minute,
             "limits.bad_keys_per_minute",

@@ -26,6 +26,18 @@ pub struct TokenRequest<'a> {
     pub resource: Option<&'a str>,
     /// Scopes, separated by spaces.
     pub scope: Option<&'a str>,
+    /// Who asks.
+    pub asker: Asker,
+}
+
+/// Who asks for a token: it decides for how long an equal request gets the same one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Asker {
+    /// The holder of the key.
+    #[default]
+    Holder,
+    /// A gateway, for each request of the holder.
+    Gateway,
 }
 
 /// What came of it.
@@ -85,6 +97,24 @@ impl Broker {
         })
     }
 
+    /// Whether there is such a resource, and all of these scopes at it.
+    pub fn knows(&self, resource: &str, scope: Option<&str>) -> bool {
+        // Where it is being read again, nobody is told that something is missing.
+        let Some(catalogue) = self.catalogue.current() else {
+            return true;
+        };
+        let known = resource
+            .parse()
+            .ok()
+            .and_then(|resource| catalogue.resource(&resource));
+        let Some(resource) = known else { return false };
+        let scopes: Option<ScopeSet> = scope.unwrap_or_default().parse().ok();
+        scopes.is_some_and(|scopes| {
+            let mut scopes = scopes.iter();
+            scopes.all(|scope| catalogue.permission(&resource.id, scope).is_some())
+        })
+    }
+
     /// Counts an exchange that came to nothing.
     pub fn count_refusal(&self, refusal: &Refusal) {
         self.metrics.refused(refusal.reason());
@@ -109,7 +139,11 @@ impl Broker {
         };
         let resource = request.resource.filter(|resource| !resource.is_empty());
         let scope = request.scope.filter(|scope| !scope.is_empty());
-        if let Some(kept) = self.reuse.find(&record, (resource, scope), now.as_second()) {
+        let reuse = match request.asker {
+            Asker::Holder => &self.reuse,
+            Asker::Gateway => &self.forward_auth_reuse,
+        };
+        if let Some(kept) = reuse.find(&record, (resource, scope), now.as_second()) {
             self.metrics.exchange_reused();
             let granted = Granted {
                 resource: &kept.resource,
@@ -133,14 +167,13 @@ impl Broker {
             || Arc::clone(&grant.scope),
             |asked| asked.to_string().into(),
         );
-        self.reuse
-            .keep(&record, (resource, scope), || reuse::Token {
-                token: Arc::clone(&token),
-                resource: grant.resource.identifier.clone(),
-                scope: Arc::clone(&granted),
-                exp,
-                minted_at: now.as_second(),
-            });
+        reuse.keep(&record, (resource, scope), || reuse::Token {
+            token: Arc::clone(&token),
+            resource: grant.resource.identifier.clone(),
+            scope: Arc::clone(&granted),
+            exp,
+            minted_at: now.as_second(),
+        });
         self.metrics.exchange_minted();
         let place = Granted {
             resource: &grant.resource.identifier,

@@ -55,7 +55,7 @@ pub use self::audit::EventFilter;
 pub use self::authentication::{Refusal, TagProof};
 pub use self::caller::{Caller, Person, Standing};
 pub use self::error::{Conflict, Error};
-pub use self::exchange::{Exchanged, Refused, TokenRequest};
+pub use self::exchange::{Asker, Exchanged, Refused, TokenRequest};
 pub use self::inspection::tag_of;
 pub use self::keys::OwnerName;
 pub use self::management::{CallerError, OperatorToken, every_scope};
@@ -129,6 +129,8 @@ pub struct Settings {
     pub remembered_keys: usize,
     /// For how many seconds an equal exchange gets the same token; 0: never.
     pub reuse_seconds: u32,
+    /// The same for requests of gateways.
+    pub forward_auth_reuse_seconds: u32,
     /// How many bad keys an address may present in a minute.
     pub bad_keys_per_minute: NonZeroU32,
     /// How many calls to revoke leaked keys an address may make in a minute.
@@ -184,6 +186,7 @@ pub struct Broker {
     /// The database was silent for too long: what is remembered counts no more.
     distrusts_memory: AtomicBool,
     reuse: Reuse,
+    forward_auth_reuse: Reuse,
     usage: Usage,
     key_limits: KeyLimits,
     bad_keys: AddressLimits,

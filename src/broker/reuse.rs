@@ -1,7 +1,8 @@
 //! Tokens minted a moment ago, for whoever asks for the same again (`token.reuse_seconds`; off by default).
 //!
 //! A kept token belongs to the very record that it was minted from. Whatever changes about a key makes the memory read a new record,
-//! and with it no kept token is found: none outlives a change that could alter the answer.
+//! and with it no kept token is found: none outlives a change that could alter the answer. None is given out in the second half of
+//! its life.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -61,7 +62,8 @@ impl Reuse {
         let same = Arc::ptr_eq(&kept.record, record)
             && kept.resource.as_deref() == asked.0
             && kept.asked_scope.as_deref() == asked.1;
-        let fresh = now - kept.token.minted_at < self.seconds && kept.token.exp > now;
+        let half = (kept.token.exp - kept.token.minted_at) / 2;
+        let fresh = now - kept.token.minted_at < self.seconds.min(half);
         (same && fresh).then(|| kept.token.clone())
     }
 

@@ -267,6 +267,7 @@ impl Broker {
         if withdrawn(&before) != withdrawn(&self.signing.load()) {
             // A token that a withdrawn key signed must not be given out again.
             self.reuse.forget_all();
+            self.forward_auth_reuse.forget_all();
         }
         Ok(())
     }

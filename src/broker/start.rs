@@ -119,6 +119,10 @@ impl Broker {
             memory,
             distrusts_memory: Default::default(),
             reuse: Reuse::new(settings.reuse_seconds, settings.remembered_keys),
+            forward_auth_reuse: Reuse::new(
+                settings.forward_auth_reuse_seconds,
+                settings.remembered_keys,
+            ),
             usage: Usage::default(),
             key_limits: KeyLimits::new(Arc::clone(&clock)),
             bad_keys: AddressLimits::new(

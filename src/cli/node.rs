@@ -87,7 +87,7 @@ impl Node {
             drain: config.drain(),
             shutdown_timeout: Duration::from_secs(config.shutdown.grace_seconds.into()),
         };
-        let parts = Parts::new(&app, &config.listener);
+        let parts = Parts::new(&app, config);
         Ok(Self {
             app,
             server,

@@ -13,6 +13,7 @@ mod database;
 mod environment;
 mod error;
 mod fields;
+mod forward_auth;
 mod keys;
 mod layers;
 mod limits;
@@ -39,6 +40,7 @@ pub use self::cache::Cache;
 pub use self::database::{Database, DatabaseUrl, ParseDatabaseUrlError};
 pub use self::environment::Environment;
 pub use self::error::{Error, Origin, UnknownName};
+pub use self::forward_auth::{ForwardAuth, Routes};
 pub use self::keys::Keys;
 use self::layers::Layers;
 pub use self::limits::Limits;
@@ -66,6 +68,8 @@ pub struct Config {
     pub database: Database,
     /// The root secret; above all tables too.
     pub secrets: Secrets,
+    /// `[[routes]]`: what the requests behind a gateway need.
+    pub routes: Routes,
     /// `[tls]`: the certificate.
     pub tls: Tls,
     /// `[server]`: connections.
@@ -84,6 +88,8 @@ pub struct Config {
     pub usage: Usage,
     /// `[signing]`: the signing keys and the JWK set.
     pub signing: Signing,
+    /// `[forward_auth]`: how gateways are answered.
+    pub forward_auth: ForwardAuth,
     /// `[sign_in]`: where people sign in.
     pub sign_in: SignIn,
     /// `[secrets]`: how secrets are replaced.
@@ -130,6 +136,7 @@ impl Config {
             listener: layers.take()?,
             database: layers.take()?,
             secrets: layers.take()?,
+            routes: layers.take()?,
             tls: layers.take()?,
             server: layers.take()?,
             token: layers.take()?,
@@ -139,6 +146,7 @@ impl Config {
             limits: layers.take()?,
             usage: layers.take()?,
             signing: layers.take()?,
+            forward_auth: layers.take()?,
             sign_in: layers.take()?,
             rotation: layers.take()?,
             retention: layers.take()?,

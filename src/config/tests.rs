@@ -7,7 +7,7 @@ use super::*;
 const EXAMPLE: &str = include_str!("../../config.example.toml");
 
 /// Settings of the example whose shown value is not the default, because there is none or it is found at start.
-const WITHOUT_FIXED_DEFAULT: [&str; 17] = [
+const WITHOUT_FIXED_DEFAULT: [&str; 19] = [
     "issuer",
     "workers",
     "database_url",
@@ -25,10 +25,16 @@ const WITHOUT_FIXED_DEFAULT: [&str; 17] = [
     "audience",
     "operators",
     "audit_days",
+    "routes",
+    "proxy",
 ];
 
 /// Settings that are lists of tables, which no variable holds.
-const IN_THE_FILE_ALONE: [&str; 2] = ["organizations.default_permissions", "sign_in.operators"];
+const IN_THE_FILE_ALONE: [&str; 3] = [
+    "routes",
+    "organizations.default_permissions",
+    "sign_in.operators",
+];
 
 fn load_with(
     text: &str,

@@ -26,6 +26,8 @@ pub enum Access {
     Public,
     /// Whoever presents an API key; the handler's own extractor judges it.
     Key,
+    /// A gateway that asks for its client; what he presents, the handler judges.
+    Gateway,
     /// A bearer token for the management API that holds this scope.
     Management(&'static str),
     /// A bearer token for the management API, whatever it holds.
@@ -56,7 +58,7 @@ impl Access {
     /// Puts the check in front of the route's handler.
     pub(super) fn guard(self, route: Route) -> Route {
         match self {
-            Self::Public | Self::Key => route,
+            Self::Public | Self::Key | Self::Gateway => route,
             Self::Management(scope) => route.wrap(from_fn(
                 move |request: ServiceRequest, next: Next<BoxBody>| {
                     check(Some(scope), request, next)

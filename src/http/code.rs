@@ -69,6 +69,8 @@ codes! {
     BeyondGrantor "beyond_grantor" FORBIDDEN "This would give more than the caller may give";
     SelfRotateNotAllowed "self_rotate_not_allowed" FORBIDDEN "The API key may not rotate itself";
     ApiKeyRetiring "api_key_retiring" FORBIDDEN "The API key is being replaced by a newer one";
+    AmbiguousPath "ambiguous_path" FORBIDDEN "The path of the request can be read in more than one way";
+    MisconfiguredRoute "misconfigured_route" FORBIDDEN "Nothing is configured for this request";
     RateLimited "rate_limited" TOO_MANY_REQUESTS "Too many requests";
 
     // The present state of things.
@@ -98,6 +100,7 @@ codes! {
     DatabaseUnavailable "database_unavailable" SERVICE_UNAVAILABLE "The database cannot be reached";
     SigningKeyUnavailable "signing_key_unavailable" SERVICE_UNAVAILABLE "There is no key to sign with";
     IdentityProviderUnavailable "identity_provider_unavailable" SERVICE_UNAVAILABLE "The identity provider cannot be used";
+    CannotJudge "cannot_judge" SERVICE_UNAVAILABLE "The request cannot be judged";
     Internal "internal" INTERNAL_SERVER_ERROR "Something went wrong on the server";
 }
 

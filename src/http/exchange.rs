@@ -12,7 +12,7 @@ use super::key_holder::{Refuser, rate_limit_headers, unverified_key};
 use super::parameters::OptionalParameters;
 use super::problem::Problem;
 use super::query::NoQuery;
-use crate::broker::{Broker, TokenRequest};
+use crate::broker::{Asker, Broker, TokenRequest};
 use crate::telemetry::metrics::Refusal as Reason;
 use crate::telemetry::request_log::RequestLog;
 
@@ -75,6 +75,7 @@ pub async fn trade(
     let asked = TokenRequest {
         resource: parameters.resource.as_deref(),
         scope: parameters.scope.as_deref(),
+        asker: Asker::Holder,
     };
     let outcome = broker
         .exchange(key, facts.tag_proof(), facts.client(), asked)

@@ -19,6 +19,8 @@ use crate::telemetry::request_log::RequestLog;
 
 /// The path that is guarded: what its query says does not matter to a key that is none.
 const PATH: &str = "/v1/token";
+/// Where gateways ask, by any method; nothing beside the key matters there either.
+const FORWARD_AUTH: &str = "/forward-auth";
 
 /// Turns bad keys away.
 #[derive(Clone)]
@@ -32,14 +34,19 @@ pub struct Gate {
 impl Gate {
     /// The answer, if the request presents one key by `X-API-Key` and it is malformed or forged.
     pub(super) fn turn_away(&self, head: &RequestHead, facts: &Facts) -> Option<Problem> {
-        if head.uri.path() != PATH || head.method != Method::POST {
-            return None;
-        }
+        let path = head.uri.path();
+        let is_trade = path == PATH && head.method == Method::POST;
+        let matched = match path.strip_prefix(FORWARD_AUTH) {
+            _ if is_trade => PATH,
+            Some("") => FORWARD_AUTH,
+            Some(below) if below.starts_with('/') => "/forward-auth/{path}",
+            _ => return None,
+        };
         let mut keys = head.headers.get_all(X_API_KEY);
         let (Some(key), None) = (keys.next(), keys.next()) else {
             return None;
         };
-        if head.headers.contains_key(AUTHORIZATION) {
+        if is_trade && head.headers.contains_key(AUTHORIZATION) {
             return None;
         }
         let refusal = match self.broker.check_tag(key.as_bytes()) {
@@ -51,7 +58,7 @@ impl Gate {
             }
             Err(refusal) => refusal,
         };
-        facts.matched(PATH);
+        facts.matched(matched);
         self.broker.count_refusal(&refusal);
         let refuser = Refuser {
             broker: &self.broker,

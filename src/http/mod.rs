@@ -15,6 +15,7 @@ pub mod etag;
 pub mod exchange;
 pub mod facts;
 pub mod form;
+pub mod forward_auth;
 pub mod gate;
 pub mod header;
 pub mod health;

@@ -23,7 +23,7 @@ use super::api::{
 use super::problem::{self, FieldProblem, ProblemBody};
 use super::query::NoQuery;
 use super::routing::Endpoint;
-use super::{docs, etag, exchange, health, jwks, own_key};
+use super::{docs, etag, exchange, forward_auth, health, jwks, own_key};
 
 /// Every handler that the document describes. Add yours to `paths`, in the order of the routing table.
 #[derive(OpenApi)]
@@ -92,12 +92,15 @@ use super::{docs, etag, exchange, health, jwks, own_key};
         health::livez,
         health::readyz,
         health::metrics,
+        forward_auth::forward_auth,
+        forward_auth::forward_auth_below,
         openapi_json,
         docs_page,
     ),
     components(schemas(ProblemBody<'_>, FieldProblem)),
     tags(
         (name = "keys in hand", description = "For whoever holds a key: trade it, look at it, stop it."),
+        (name = "gateways", description = "For reverse proxies that ask before they let a request through."),
         (name = "tokens", description = "For services that verify tokens."),
         (name = "keys", description = "Make, change, rotate and revoke keys."),
         (name = "organizations", description = "The tenants that keys belong to, and who is in them."),
@@ -148,7 +151,9 @@ pub fn document(rows: &[Endpoint]) -> Document {
         if let Some(operation) = item.and_then(|item| operation(item, &row.method)) {
             operation.security = match row.access {
                 Access::Public => None,
-                Access::Key => Some(vec![SecurityRequirement::new::<_, _, &str>("api_key", [])]),
+                Access::Key | Access::Gateway => {
+                    Some(vec![SecurityRequirement::new::<_, _, &str>("api_key", [])])
+                }
                 Access::AnyCaller => Some(vec![SecurityRequirement::new::<_, _, &str>(
                     "management",
                     [],

@@ -14,8 +14,10 @@ use super::problem::Problem;
 
 /// One row of the routing table.
 pub struct Endpoint {
-    /// The method that it answers.
+    /// The method that it answers; of a row for any, the one that it is described by.
     pub method: Method,
+    /// Whether it answers every other method too.
+    any_method: bool,
     /// Its path, with `{…}` where a segment is read.
     pub path: &'static str,
     /// Who may call it.
@@ -32,7 +34,7 @@ macro_rules! methods {
             Args: FromRequest + 'static,
             F::Output: Responder + 'static,
         {
-            Endpoint { method: Method::$method, path, access, route: web::to(handler) }
+            Endpoint { method: Method::$method, any_method: false, path, access, route: web::to(handler) }
         }
     )*};
 }
@@ -45,6 +47,22 @@ methods! {
     delete DELETE;
 }
 
+/// A row for every method.
+pub fn any<F, Args>(path: &'static str, access: Access, handler: F) -> Endpoint
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    Endpoint {
+        any_method: true,
+        ..get(path, access, handler)
+    }
+}
+
+/// The last segment of a path that stands for any number of them.
+const REST: &str = "/{path}";
+
 /// Registers the rows, and 404 for every path that is in none.
 pub fn register(endpoints: Vec<Endpoint>, config: &mut web::ServiceConfig) {
     let mut paths: Vec<(&'static str, Vec<Endpoint>)> = Vec::new();
@@ -56,13 +74,19 @@ pub fn register(endpoints: Vec<Endpoint>, config: &mut web::ServiceConfig) {
     }
     for (path, rows) in paths {
         let allow = allow(&rows);
-        let resource = rows.into_iter().fold(web::resource(path), |resource, row| {
-            let matches = Matches {
-                method: row.method,
-                path,
-            };
-            resource.route(row.access.guard(row.route).guard(matches))
-        });
+        let pattern = match path.strip_suffix(REST) {
+            Some(start) => format!("{start}/{{path:.*}}"),
+            None => path.to_owned(),
+        };
+        let resource = rows
+            .into_iter()
+            .fold(web::resource(pattern), |resource, row| {
+                let matches = Matches {
+                    method: (!row.any_method).then_some(row.method),
+                    path,
+                };
+                resource.route(row.access.guard(row.route).guard(matches))
+            });
         config.service(resource.default_service(web::to(move |facts: Facts| {
             facts.matched(path);
             let problem = Problem::method_not_allowed(allow.clone());
@@ -89,15 +113,17 @@ fn allow(rows: &[Endpoint]) -> HeaderValue {
 /// Whether the method is the row's. actix' own method guard notes each refusal in a new allocation; this one notes the
 /// pattern that matched, for the log, which actix keeps to itself.
 struct Matches {
-    method: Method,
+    /// None: any.
+    method: Option<Method>,
     path: &'static str,
 }
 
 impl Guard for Matches {
     fn check(&self, context: &GuardContext<'_>) -> bool {
         let method = &context.head().method;
-        let matches =
-            *method == self.method || (*method == Method::HEAD && self.method == Method::GET);
+        let matches = self.method.as_ref().is_none_or(|wanted| {
+            method == wanted || (*method == Method::HEAD && *wanted == Method::GET)
+        });
         if matches && let Some(facts) = context.req_data().get::<Facts>() {
             facts.matched(self.path);
         }

@@ -39,7 +39,7 @@ fn allowed<'a>(shop: &'a Shop, route: &Endpoint, path: &str, key: &str) -> Reque
     let request = shop.app.request(route.method.as_str(), path);
     match route.access {
         Access::Public => request,
-        Access::Key => request.by(&Key(key)),
+        Access::Key | Access::Gateway => request.by(&Key(key)),
         Access::Management(_) | Access::AnyCaller => request.operator(),
     }
 }
@@ -123,10 +123,14 @@ async fn every_body_is_read_strictly() {
 async fn a_parameter_that_nobody_knows_is_refused_on_every_route() {
     let shop = Shop::new().await;
     let key = shop.key().await;
-    for route in routes() {
-        let path = format!("{}?zzz=1", filled(&shop, &key.id, &route));
-        let request = allowed(&shop, &route, &path, &key.key);
-        let request = if reads_json(&route) {
+    // Gateways get 403 for it (`forward_auth`).
+    for route in routes()
+        .iter()
+        .filter(|route| route.access != Access::Gateway)
+    {
+        let path = format!("{}?zzz=1", filled(&shop, &key.id, route));
+        let request = allowed(&shop, route, &path, &key.key);
+        let request = if reads_json(route) {
             request.json(json!({}))
         } else {
             request
@@ -143,7 +147,7 @@ async fn every_other_method_is_405_with_those_that_are_allowed() {
     let shop = Shop::new().await;
     let key = shop.key().await;
     let all = routes();
-    for route in &all {
+    for route in all.iter().filter(|route| route.access != Access::Gateway) {
         let path = filled(&shop, &key.id, route);
         let mut allowed: Vec<&str> = Vec::new();
         for row in all.iter().filter(|row| row.path == route.path) {

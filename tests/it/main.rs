@@ -10,6 +10,7 @@ mod concurrency;
 mod conventions;
 mod doctor;
 mod documents;
+mod forward_auth;
 mod health;
 mod hot_path;
 mod idempotency;

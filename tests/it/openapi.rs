@@ -9,9 +9,11 @@ use serde_json::{Value, json};
 use crate::support::test_app::{Shop, TestApp};
 
 /// The paths of the contract that are built, with their methods.
-const CONTRACT: [(&str, &[&str]); 33] = [
+const CONTRACT: [(&str, &[&str]); 35] = [
     ("/.well-known/jwks.json", &["get"]),
     ("/docs", &["get"]),
+    ("/forward-auth", &["get"]),
+    ("/forward-auth/{path}", &["get"]),
     ("/livez", &["get"]),
     ("/metrics", &["get"]),
     ("/openapi.json", &["get"]),
@@ -91,7 +93,7 @@ async fn the_document_says_which_credential_each_route_wants() {
         let security = &document["paths"][row.path][&method]["security"];
         let expected = match row.access {
             Access::Public => Value::Null,
-            Access::Key => json!([{"api_key": []}]),
+            Access::Key | Access::Gateway => json!([{"api_key": []}]),
             Access::AnyCaller => json!([{"management": []}]),
             Access::Management(scope) => json!([{"management": [scope]}]),
         };

@@ -76,6 +76,7 @@ pub async fn explain_key(
     let request = TokenRequest {
         resource: body.resource.as_deref(),
         scope: body.scope.as_deref(),
+        ..TokenRequest::default()
     };
     let explained = call
         .broker

@@ -553,7 +553,7 @@ impl Run {
         while !app.broker().signing().is_complete() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        let parts = Parts::new(&app, &self.config.listener);
+        let parts = Parts::new(&app, &self.config);
         let server = Server::bind("127.0.0.1:0".parse().unwrap(), 128).unwrap();
         ready.send(server.address()).unwrap();
         let settings = server::Settings {
