@@ -11,6 +11,7 @@ mod conventions;
 mod doctor;
 mod documents;
 mod forward_auth;
+mod gateways;
 mod health;
 mod hot_path;
 mod idempotency;

@@ -205,10 +205,18 @@ fn base64url(text: &str) -> String {
 }
 
 fn serve(issuer: &str, keys_at: &str) -> Payments {
+    Payments(run(payments(issuer, keys_at)))
+}
+
+/// The routes of the example, for tokens of `issuer`.
+pub(crate) fn payments(
+    issuer: &str,
+    keys_at: &str,
+) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
     // The client of the example wants one; a second installation changes nothing.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let service = Data::new(Service::new(issuer, keys_at));
-    Payments(run(move |config| routes(config, &service)))
+    move |config| routes(config, &service)
 }
 
 /// Somebody who publishes these keys.
@@ -222,7 +230,7 @@ fn issuer(set: Value) -> SocketAddr {
 }
 
 /// Serves on a thread of its own, until the tests end.
-fn run(routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static) -> SocketAddr {
+pub(crate) fn run(routes: impl Fn(&mut ServiceConfig) + Clone + Send + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
