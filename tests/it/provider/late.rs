@@ -21,7 +21,13 @@ async fn of_one_key_one_thing_at_a_time_is_asked_and_in_order() {
     let key = at.both().await;
     at.fake()
         .when(Ask::SetPermissions, Mood::Late(Duration::from_millis(200)));
+    let asked = at.fake().times(Ask::SetPermissions);
     at.permit(&key, &["read:payment"]).await.expect(200);
+    // Whoever narrows does not wait for the provider: without this the second change could come before the first is taken up.
+    eventually("the provider is told of the first", async || {
+        at.fake().times(Ask::SetPermissions) > asked
+    })
+    .await;
     at.permit(&key, &[]).await.expect(200);
     // Waits until the two before it have reached the provider.
     at.permit(&key, &["write:payment"]).await.expect(200);
