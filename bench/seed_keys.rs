@@ -83,6 +83,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             metadata: Default::default(),
             allowed_cidrs: None,
             rate_limit: None,
+            may_act: None,
             provider: None,
             self_rotate: false,
         };

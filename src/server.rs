@@ -12,18 +12,20 @@ use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::web::{self, ServiceConfig};
 
 use crate::app::Observer;
-use crate::http::access::Access::{AnyCaller, Gateway, Key, Management, Public};
+use crate::http::access::Access::{AnyCaller, Client, Gateway, Key, Management, Public};
 use crate::http::access::ManagementAuthenticator;
 use crate::http::address::TrustedProxies;
 use crate::http::api::{
-    audit_events, bulk_revoke, explain, key, keys, me, members, organizations, permissions,
-    resources, roles, secrets, signing_keys, usage, users,
+    application_roles, application_secrets, applications, audit_events, bulk_revoke, explain, key,
+    keys, me, members, organizations, permissions, resources, roles, secrets, signing_keys, usage,
+    users,
 };
 use crate::http::forward_auth::{self, ForwardAuth, Requirements};
 use crate::http::gate::Gate;
 use crate::http::health::{self, Metrics, Readiness, Stopping};
 use crate::http::jwks;
 use crate::http::middleware::{Around, Surroundings};
+use crate::http::oauth::token;
 use crate::http::openapi::{self, Rendered};
 use crate::http::routing::{self, Endpoint, any, delete, get, patch, post, put};
 use crate::http::{exchange, own_key};
@@ -50,6 +52,8 @@ pub fn routes() -> Vec<Endpoint> {
             Gateway,
             forward_auth::forward_auth_below,
         ),
+        // Clients of the authorization server.
+        post("/oauth/token", Client, token::token),
         // Whoever verifies tokens.
         get("/.well-known/jwks.json", Public, jwks::jwks),
         // Admins, dashboards and programs: managing.
@@ -147,6 +151,71 @@ pub fn routes() -> Vec<Endpoint> {
             users::delete_user,
         ),
         get("/v1/me", AnyCaller, me::me),
+        post(
+            "/v1/applications",
+            Management("applications:write"),
+            applications::create_application,
+        ),
+        get(
+            "/v1/applications",
+            Management("applications:read"),
+            applications::list_applications,
+        ),
+        get(
+            "/v1/applications/{id}",
+            Management("applications:read"),
+            applications::show_application,
+        ),
+        patch(
+            "/v1/applications/{id}",
+            Management("applications:write"),
+            applications::update_application,
+        ),
+        delete(
+            "/v1/applications/{id}",
+            Management("applications:write"),
+            applications::delete_application,
+        ),
+        post(
+            "/v1/applications/{id}/secrets",
+            Management("applications:write"),
+            application_secrets::add_secret,
+        ),
+        get(
+            "/v1/applications/{id}/secrets",
+            Management("applications:read"),
+            application_secrets::list_secrets,
+        ),
+        get(
+            "/v1/applications/{id}/secrets/{secret_id}",
+            Management("applications:read"),
+            application_secrets::show_secret,
+        ),
+        delete(
+            "/v1/applications/{id}/secrets/{secret_id}",
+            Management("applications:write"),
+            application_secrets::remove_secret,
+        ),
+        get(
+            "/v1/applications/{id}/roles",
+            Management("applications:read"),
+            application_roles::list_application_roles,
+        ),
+        post(
+            "/v1/applications/{id}/roles",
+            Management("applications:write"),
+            application_roles::add_application_roles,
+        ),
+        put(
+            "/v1/applications/{id}/roles",
+            Management("applications:write"),
+            application_roles::set_application_roles,
+        ),
+        delete(
+            "/v1/applications/{id}/roles/{role_id}",
+            Management("applications:write"),
+            application_roles::remove_application_role,
+        ),
         post("/v1/roles", Management("roles:write"), roles::create_role),
         get("/v1/roles", Management("roles:read"), roles::list_roles),
         get("/v1/roles/{id}", Management("roles:read"), roles::show_role),

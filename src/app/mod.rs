@@ -287,6 +287,10 @@ pub fn settings(config: &Config, issuer: Issuer) -> Result<Settings, AppError> {
             config.limits.fruitless_lookups_per_minute,
             "limits.fruitless_lookups_per_minute",
         )?,
+        bad_clients_per_minute: positive(
+            config.limits.bad_clients_per_minute,
+            "limits.bad_clients_per_minute",
+        )?,
         remembered_addresses: config.limits.bad_key_addresses as usize,
         operators: config.sign_in.operators.clone(),
         default_permissions: config.organizations.permissions(),

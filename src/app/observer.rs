@@ -18,6 +18,7 @@ pub struct Observer {
     /// In the order of the routing table: the busiest are found first.
     routes: Vec<(&'static str, RouteMetrics)>,
     unmatched: RouteMetrics,
+    metrics: Arc<Metrics>,
 }
 
 impl Observer {
@@ -25,7 +26,7 @@ impl Observer {
     pub fn new(
         log: RequestLog,
         clock: Arc<dyn Clock>,
-        metrics: &Metrics,
+        metrics: &Arc<Metrics>,
         patterns: &[&'static str],
     ) -> Self {
         let mut routes: Vec<(&'static str, RouteMetrics)> = Vec::new();
@@ -39,13 +40,14 @@ impl Observer {
             clock,
             routes,
             unmatched: metrics.route("", RouteClass::Other),
+            metrics: Arc::clone(metrics),
         }
     }
 }
 
 fn class(pattern: &str) -> RouteClass {
     match pattern {
-        "/v1/token" => RouteClass::TokenExchange,
+        "/v1/token" | "/oauth/token" => RouteClass::TokenExchange,
         pattern if pattern.starts_with("/v1/") => RouteClass::Management,
         _ => RouteClass::Other,
     }
@@ -59,6 +61,11 @@ impl RequestObserver for Observer {
             .and_then(|route| self.routes.iter().find(|(pattern, _)| *pattern == route));
         let metrics = route.map_or(&self.unmatched, |(_, metrics)| metrics);
         metrics.answered(status, line.duration);
+        if let (Some(route), Some(error)) = (line.route, line.code)
+            && route.starts_with(crate::http::oauth::PATHS)
+        {
+            self.metrics.oauth_refused(error);
+        }
         if let Some(cause) = line.cause {
             let error: &(dyn Error + 'static) = cause;
             // Below 500 the cause is the caller's own making, and there may be any number of them.

@@ -1,11 +1,12 @@
-//! Who calls the management API, and what he may see there: the operator all of it, a key its own organization, a person the
-//! organizations that he is a member of, and in each what his role allows.
+//! Who calls the management API, and what he may see there: the operator all of it, a key or an application its own organization (an
+//! application that has none, all of it), a person the organizations that he is a member of, and in each what his role allows.
 
 use std::sync::Arc;
 
-use super::Error;
 use super::record::Record;
+use super::{Client, Error};
 use crate::domain::api_key::ApiKey;
+use crate::domain::application::Application;
 use crate::domain::id::{OrganizationId, UserId};
 use crate::domain::scope::ScopeSet;
 use crate::domain::user::{MemberRole, Membership, User};
@@ -47,6 +48,8 @@ pub enum Standing {
     Operator,
     /// He is a key.
     Key(Arc<Record>),
+    /// It is an application: of an organization, or of the deployment.
+    Application(Arc<Client>),
     /// He is a person who signed in.
     Person(Arc<Person>),
 }
@@ -104,7 +107,7 @@ impl Caller {
     pub(super) fn key(&self) -> Option<&Arc<Record>> {
         match &self.standing {
             Standing::Key(record) => Some(record),
-            Standing::Operator | Standing::Person(_) => None,
+            Standing::Operator | Standing::Application(_) | Standing::Person(_) => None,
         }
     }
 
@@ -112,7 +115,15 @@ impl Caller {
     pub(super) fn person(&self) -> Option<&Person> {
         match &self.standing {
             Standing::Person(person) => Some(person),
-            Standing::Operator | Standing::Key(_) => None,
+            Standing::Operator | Standing::Key(_) | Standing::Application(_) => None,
+        }
+    }
+
+    /// The application that it is, if it is one.
+    pub(super) fn application(&self) -> Option<&Arc<Client>> {
+        match &self.standing {
+            Standing::Application(client) => Some(client),
+            Standing::Operator | Standing::Key(_) | Standing::Person(_) => None,
         }
     }
 
@@ -121,6 +132,7 @@ impl Caller {
         match &self.standing {
             Standing::Operator => None,
             Standing::Key(record) => Some(vec![record.organization_id()]),
+            Standing::Application(client) => client.organization_id().map(|id| vec![id]),
             Standing::Person(person) => {
                 let there = person
                     .memberships
@@ -149,6 +161,9 @@ impl Caller {
         let there = match &self.standing {
             Standing::Operator => true,
             Standing::Key(record) => record.organization_id() == *organization,
+            Standing::Application(client) => client
+                .organization_id()
+                .is_none_or(|id| id == *organization),
             Standing::Person(person) => person.membership(organization).is_some(),
         };
         there.then_some(()).ok_or(Error::NotFound)
@@ -197,9 +212,24 @@ impl Caller {
         }
     }
 
-    /// Whether he may change what belongs to the deployment.
+    /// Whether an application is his to deal with, by a call that needs `scope`.
+    pub(super) fn sees_application(
+        &self,
+        application: &Application,
+        scope: &str,
+    ) -> Result<(), Error> {
+        match (self.organizations(scope), application.organization_id) {
+            (None, _) => Ok(()),
+            (Some(his), Some(its)) if his.contains(&its) => Ok(()),
+            _ => Err(Error::NotFound),
+        }
+    }
+
+    /// Whether he may change what belongs to the deployment: its operator, and an application that is the deployment's, as far as its
+    /// token's scopes go and it gives nothing that it does not hold.
     pub(super) fn runs_the_deployment(&self) -> Result<(), Error> {
-        if self.is_operator() {
+        let is_the_deployments = |client: &Arc<Client>| client.organization_id().is_none();
+        if self.is_operator() || self.application().is_some_and(is_the_deployments) {
             return Ok(());
         }
         Err(Error::Forbidden("it belongs to the deployment"))

@@ -8,7 +8,7 @@ use crate::domain::audit::Origin;
 use crate::domain::id::{OrganizationId, PermissionId};
 use crate::domain::organization::Organization;
 use crate::domain::permission::Permissions;
-use crate::store::{self, Change, organizations};
+use crate::store::{Change, organizations};
 
 impl Broker {
     /// What the configuration lets organizations use that do not say; what of it does not exist is left out.
@@ -52,6 +52,7 @@ impl Broker {
             if !expected(before.version) {
                 return Err(Error::Stale);
             }
+            let before_permissions = before.permissions.clone();
             let after = Organization {
                 permissions: ids.clone(),
                 updated_at: self.now(),
@@ -60,17 +61,31 @@ impl Broker {
             let details = json!({"permissions": permissions.as_ref().map(in_words)});
             let action = "organization.permissions_changed";
             let event = self.event(&origin, action, id.as_str(), Some(id), details);
-            let written = after.clone();
+            let catalogue = self.catalogue().await?;
+            let grantor = caller.grantor("organizations:write", &catalogue, self.now());
+            let (old, written) = (before_permissions, after.clone());
             let updated = self.store.write(move |tx| {
+                match (&old, &written.permissions) {
+                    (None, _) => {}
+                    (Some(_), None) => grantor.check_everything()?,
+                    (Some(old), Some(new)) => {
+                        let added = new.iter().filter(|id| !old.contains(id));
+                        let added: Vec<PermissionId> = added.copied().collect();
+                        grantor.check_given(tx, &added)?;
+                    }
+                }
                 if !organizations::update(tx, &written)? {
                     return Ok(false);
                 }
                 organizations::set_permissions(tx, &written)?;
                 tx.changed(Change::Organization(id));
                 audit::append(tx, &event)?;
-                Ok::<_, store::Error>(true)
+                Ok::<_, Error>(true)
             });
-            if updated.await.map_err(|error| gone(error, "permissions"))? {
+            if updated.await.map_err(|error| match error {
+                Error::Store(error) => gone(error, "permissions"),
+                error => error,
+            })? {
                 let version = after.version + 1;
                 return self
                     .show_organization(Organization { version, ..after })

@@ -78,6 +78,9 @@ pub enum Conflict {
     /// The organization has keys that are not revoked.
     #[error("the organization has keys that are not revoked")]
     OrganizationNotEmpty,
+    /// The organization has applications; which.
+    #[error("the organization has applications: {}", .0.join(", "))]
+    OrganizationHasApplications(Vec<String>),
     /// The organization has as many keys as it may have.
     #[error("the organization may have {0} keys that are not revoked, and has them")]
     TooManyKeys(u32),
@@ -93,6 +96,21 @@ pub enum Conflict {
     /// The person is a member or owns keys; where, and which.
     #[error("the person is still a member of, or the owner of: {}", .0.join(", "))]
     UserInUse(Vec<String>),
+    /// Somebody uses the permission; who.
+    #[error("the permission is used by {}", .0.join(", "))]
+    PermissionInUse(Vec<String>),
+    /// Somebody uses the resource or one of its permissions; who.
+    #[error("the resource is used by {}", .0.join(", "))]
+    ResourceInUse(Vec<String>),
+    /// Something refers to the application; what.
+    #[error("the application is used by {}", .0.join(", "))]
+    ApplicationInUse(Vec<String>),
+    /// The application signs assertions.
+    #[error("the application proves who it is by private_key_jwt and has no secrets")]
+    SecretsUnused,
+    /// The application has as many secrets as it may have.
+    #[error("an application has 10 secrets at most: remove one that nobody needs")]
+    TooManySecrets,
     /// kagiya's own management API stays as it is.
     #[error("the resource is reserved and stays as it is")]
     ResourceReserved,

@@ -220,6 +220,8 @@ impl Broker {
                 .collect(),
             None => Vec::new(),
         };
+        let may_act = record.extras().and_then(|extras| extras.may_act);
+        let may_act = self.may_act_claim(may_act);
         let (sub, generation, organization) = (
             record.key_id(),
             record.credential_id(),
@@ -245,7 +247,7 @@ impl Broker {
             generation: Some(generation.as_str()),
             family: None,
             act: None,
-            may_act: None,
+            may_act: may_act.as_ref(),
             metadata: &metadata,
         };
         let token = mint(key, &claims).map_err(|error| Refusal::NoSigningKey(error.to_string()))?;

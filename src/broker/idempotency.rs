@@ -193,6 +193,16 @@ impl Broker {
         outcome: &T,
         shows: Option<CredentialId>,
     ) -> Result<Option<Sealed>, Error> {
+        self.kept_showing(keep, outcome, shows.as_ref().map(CredentialId::as_str))
+    }
+
+    /// The same of an outcome that shows a secret of whatever kind, by the id that it is erased under.
+    pub(super) fn kept_showing<T>(
+        &self,
+        keep: Option<Keep<'_, T>>,
+        outcome: &T,
+        shows: Option<&str>,
+    ) -> Result<Option<Sealed>, Error> {
         let Some(Keep { attempt, render }) = keep else {
             return Ok(None);
         };
@@ -212,7 +222,7 @@ impl Broker {
             id: attempt.id,
             begun_at: attempt.begun_at,
             answer,
-            shows,
+            shows: shows.map(str::to_owned),
         }))
     }
 }
@@ -280,13 +290,13 @@ pub(super) struct Sealed {
     id: [u8; 32],
     begun_at: Timestamp,
     answer: Answer,
-    shows: Option<CredentialId>,
+    shows: Option<String>,
 }
 
 impl Sealed {
     /// Keeps it in this transaction; if another call took the place of this one, the transaction must not be.
     pub(super) fn write(&self, tx: &mut store::Transaction<'_>) -> Result<(), store::Error> {
-        let shows = self.shows.as_ref();
+        let shows = self.shows.as_deref();
         idempotency::finish(tx, &self.id, self.begun_at, &self.answer, shows)
     }
 }

@@ -1,5 +1,5 @@
-//! Whose token comes to the management API: the local operator's, that of a key that holds rights on it, or a person's of the
-//! configured sign-in provider.
+//! Whose token comes to the management API: the local operator's, that of a key or an application that holds rights on it, or a person's
+//! of the configured sign-in provider.
 //!
 //! The token says who; whether he still may is asked of the record at every call: a revoked key's management token is refused at
 //! once, and its scopes are cut to what the key holds now.
@@ -16,7 +16,7 @@ use super::signing_keys::Signing;
 use super::{Broker, Caller, Person, Settings, Standing, StartError, audit};
 use crate::domain::algorithm::SigningAlgorithm;
 use crate::domain::audit::Origin;
-use crate::domain::id::{CredentialId, KeyId};
+use crate::domain::id::{ApplicationId, CredentialId, KeyId};
 use crate::domain::random::Random;
 use crate::domain::scope::ScopeSet;
 use crate::domain::sealed::RootSecret;
@@ -114,6 +114,9 @@ impl Broker {
         if claims.sub.starts_with(OPERATOR) {
             return self.operator(claims, origin).await;
         }
+        if let Ok(id) = claims.sub.parse::<ApplicationId>() {
+            return self.application_caller(&id, claims).await;
+        }
         let key: KeyId = claims.sub.parse().map_err(|_| CallerError::Subject)?;
         let generation = claims
             .generation
@@ -145,6 +148,28 @@ impl Broker {
             organization_id: Some(record.organization_id()),
             scopes: held.unwrap_or_default(),
             standing: Standing::Key(record),
+        })
+    }
+
+    /// An application by a token that it got for itself.
+    async fn application_caller(
+        &self,
+        id: &ApplicationId,
+        claims: VerifiedClaims,
+    ) -> Result<Caller, CallerError> {
+        let client = self.client(id).await?.ok_or(CallerError::Subject)?;
+        if client.is_disabled() {
+            return Err(CallerError::Subject);
+        }
+        let held = client
+            .policy()
+            .at(&self.management_audience)
+            .map(|grant| claims.scope.intersection(&grant.scopes));
+        Ok(Caller {
+            actor: claims.sub.into(),
+            organization_id: client.organization_id(),
+            scopes: held.unwrap_or_default(),
+            standing: Standing::Application(client),
         })
     }
 

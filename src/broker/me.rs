@@ -1,9 +1,10 @@
 //! Who the caller is, and what he may give where.
 
+use super::catalogue::Policy;
 use super::grantor::of_organization;
 use super::{Broker, Caller, Error, Standing};
 use crate::domain::allowance::Allowance;
-use crate::domain::id::{KeyId, OrganizationId};
+use crate::domain::id::{ApplicationId, KeyId, OrganizationId};
 use crate::domain::permission::Permissions;
 use crate::domain::user::{MemberRole, Membership, User};
 use crate::store::{self, memberships, organizations, rights, users};
@@ -13,6 +14,8 @@ use crate::store::{self, memberships, organizations, rights, users};
 pub struct Me {
     /// The key that he is.
     pub key: Option<KeyId>,
+    /// The application that it is.
+    pub application: Option<ApplicationId>,
     /// The person that he is.
     pub user: Option<User>,
     /// Whether he runs the deployment.
@@ -57,30 +60,12 @@ impl Broker {
             Standing::Operator => Vec::new(),
             Standing::Key(record) => {
                 let id = record.organization_id();
-                let found = self
-                    .store
-                    .read(move |connection| organizations::find(connection, &id))
-                    .await?
-                    .ok_or(Error::NotFound)?;
-                // Rights on this API no key gives.
-                let held = record.policy().permissions();
-                let given = held
-                    .iter()
-                    .filter(|(resource, _)| resource.as_str() != self.management_audience)
-                    .flat_map(|(resource, scopes)| {
-                        let pair = |scope: &crate::domain::scope::ScopeToken| {
-                            (resource.clone(), scope.clone())
-                        };
-                        scopes.iter().map(pair).collect::<Vec<_>>()
-                    })
-                    .collect();
-                vec![GrantsIn {
-                    id,
-                    name: found.name,
-                    role: None,
-                    permissions: given,
-                }]
+                vec![self.grants_of_machine(id, record.policy()).await?]
             }
+            Standing::Application(client) => match client.organization_id() {
+                Some(id) => vec![self.grants_of_machine(id, client.policy()).await?],
+                None => Vec::new(),
+            },
             Standing::Person(person) => {
                 let mut organizations = Vec::new();
                 for membership in &person.memberships {
@@ -91,9 +76,40 @@ impl Broker {
         };
         Ok(Me {
             key: caller.key().map(|record| record.key_id()),
+            application: caller.application().map(|client| client.id()),
             user,
             operator: caller.is_operator(),
             organizations,
+        })
+    }
+
+    /// What a key or an application may give in its organization.
+    async fn grants_of_machine(
+        &self,
+        id: OrganizationId,
+        policy: &Policy,
+    ) -> Result<GrantsIn, Error> {
+        let found = self
+            .store
+            .read(move |connection| organizations::find(connection, &id))
+            .await?
+            .ok_or(Error::NotFound)?;
+        // Rights on this API no machine gives.
+        let held = policy.permissions();
+        let given = held
+            .iter()
+            .filter(|(resource, _)| resource.as_str() != self.management_audience)
+            .flat_map(|(resource, scopes)| {
+                let pair =
+                    |scope: &crate::domain::scope::ScopeToken| (resource.clone(), scope.clone());
+                scopes.iter().map(pair).collect::<Vec<_>>()
+            })
+            .collect();
+        Ok(GrantsIn {
+            id,
+            name: found.name,
+            role: None,
+            permissions: given,
         })
     }
 

@@ -4,6 +4,7 @@
 //! forgotten before the call that changed it is answered ([`memory`]), and secrets, resources and signing keys are snapshots that
 //! are replaced whole.
 
+mod applications;
 mod audit;
 mod audit_retention;
 pub mod audit_verification;
@@ -11,8 +12,10 @@ mod authentication;
 mod caller;
 pub mod catalogue;
 mod ceiling;
+mod clients;
 mod error;
 mod exchange;
+mod grant;
 mod grantor;
 pub mod idempotency;
 mod inspection;
@@ -28,6 +31,7 @@ mod outbox;
 mod permissions;
 mod rate;
 mod record;
+mod remembered;
 mod resources;
 pub mod retention;
 mod reuse;
@@ -51,11 +55,16 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
+pub use self::applications::{
+    ApplicationChange, IssuedSecret, MadeApplication, NewApplication, ShownApplication,
+};
 pub use self::audit::EventFilter;
 pub use self::authentication::{Refusal, TagProof};
 pub use self::caller::{Caller, Person, Standing};
+pub use self::clients::{Client, ClientCredentials, ClientRefusal};
 pub use self::error::{Conflict, Error};
 pub use self::exchange::{Asker, Exchanged, Refused, TokenRequest};
+pub use self::grant::{GrantRefusal, GrantRequest, GrantedToken};
 pub use self::inspection::tag_of;
 pub use self::keys::OwnerName;
 pub use self::management::{CallerError, OperatorToken, every_scope};
@@ -76,14 +85,15 @@ pub use self::users::NewUser;
 use self::catalogue::Catalogue;
 use self::memory::Memory;
 use self::newer_secrets::Readings;
-use self::rate::{AddressLimits, FruitlessLookups, KeyLimits};
+use self::rate::{AddressLimits, FruitlessLookups, KeyLimits, Limits};
+use self::remembered::Remembered;
 use self::retention::Retention;
 use self::reuse::Reuse;
 use self::secrets::PurposeSecrets;
 use self::usage::Usage;
 use crate::domain::algorithm::SigningAlgorithm;
 use crate::domain::clock::Clock;
-use crate::domain::id::DeploymentId;
+use crate::domain::id::{ApplicationId, DeploymentId, PackedId};
 use crate::domain::issuer::Issuer;
 use crate::domain::permission::Permissions;
 use crate::domain::prefix::KeyPrefixes;
@@ -139,6 +149,8 @@ pub struct Settings {
     pub fruitless_lookups_per_minute: NonZeroU32,
     /// How many addresses are remembered for that.
     pub remembered_addresses: usize,
+    /// How often an address, and how often a client, may fail to prove who it is in a minute.
+    pub bad_clients_per_minute: NonZeroU32,
     /// People who run the deployment.
     pub operators: Vec<Subject>,
     /// What organizations may use that do not say; `None`: everything.
@@ -183,6 +195,7 @@ pub struct Broker {
     signing: ArcSwap<Signing>,
     catalogue: Arc<Versioned<Catalogue>>,
     memory: Arc<Memory>,
+    clients: Arc<Remembered<ApplicationId, Client>>,
     /// The database was silent for too long: what is remembered counts no more.
     distrusts_memory: AtomicBool,
     reuse: Reuse,
@@ -192,6 +205,9 @@ pub struct Broker {
     bad_keys: AddressLimits,
     leaked_calls: AddressLimits,
     fruitless_lookups: FruitlessLookups,
+    bad_clients: AddressLimits,
+    client_failures: Limits<PackedId>,
+    client_lookups: FruitlessLookups,
     operator_tokens: management::SeenTokens,
     sign_ins: authentication::SignIns,
     outbox: outbox::Gate,
@@ -288,6 +304,7 @@ impl Broker {
     fn forget_everything(&self) {
         self.catalogue.expire();
         self.memory.forget_all();
+        self.clients.forget_all();
         self.secrets_changed.notify_one();
         self.signing_changed.notify_one();
     }
@@ -339,30 +356,42 @@ impl<T: Default> Versioned<T> {
     }
 }
 
-/// Forgets what a change makes wrong. Runs after the commit and before its caller is answered.
-fn forget(
-    memory: &Memory,
-    catalogue: &Versioned<Catalogue>,
-    (secrets, signing): (&Notify, &Notify),
-    changes: &[Change],
-) {
-    for change in changes {
-        match change {
-            Change::Key { user_names, .. } => {
-                let names: Vec<_> = user_names
-                    .iter()
-                    .filter_map(|name| crate::domain::plaintext_key::UserName::parse(name))
-                    .collect();
-                memory.forget(&names);
+/// What a change of the store makes wrong.
+struct Changeable {
+    memory: Arc<Memory>,
+    clients: Arc<Remembered<ApplicationId, Client>>,
+    catalogue: Arc<Versioned<Catalogue>>,
+    secrets: Arc<Notify>,
+    signing: Arc<Notify>,
+}
+
+impl Changeable {
+    /// Forgets what these changes make wrong. Runs after the commit and before its caller is answered.
+    fn forget(&self, changes: &[Change]) {
+        for change in changes {
+            match change {
+                Change::Key { user_names, .. } => {
+                    let names: Vec<_> = user_names
+                        .iter()
+                        .filter_map(|name| crate::domain::plaintext_key::UserName::parse(name))
+                        .collect();
+                    self.memory.forget(&names);
+                }
+                Change::Organization(id) => {
+                    self.memory.forget_organization(id);
+                    self.clients
+                        .forget_unless(|client| client.organization_id() != Some(*id));
+                }
+                Change::Application(id) => self.clients.forget(&[*id]),
+                Change::Catalogue => {
+                    self.catalogue.expire();
+                    self.memory.forget_all();
+                    self.clients.forget_all();
+                }
+                // What is remembered of keys names secrets by number, so it stays right.
+                Change::Secrets => self.secrets.notify_one(),
+                Change::SigningKeys => self.signing.notify_one(),
             }
-            Change::Organization(id) => memory.forget_organization(id),
-            Change::Catalogue => {
-                catalogue.expire();
-                memory.forget_all();
-            }
-            // What is remembered of keys names secrets by number, so it stays right.
-            Change::Secrets => secrets.notify_one(),
-            Change::SigningKeys => signing.notify_one(),
         }
     }
 }

@@ -199,6 +199,11 @@ impl Broker {
         if change.disabled.is_some() || change.max_keys.is_some() {
             caller.runs_the_deployment()?;
         }
+        if change.disabled == Some(false) && !caller.is_operator() {
+            // Each of its keys would live again, whatever it may do.
+            let detail = "an organization's pause is ended by an operator alone".to_owned();
+            return Err(Error::WouldWiden(detail));
+        }
         // Another change may come between reading and writing. Whoever named no version meant what is there then.
         loop {
             let before = self.organization(id, caller).await?;
@@ -270,6 +275,9 @@ impl Broker {
             match self.remove_organization(found, &origin).await? {
                 Removal::Done => return Ok(()),
                 Removal::NotEmpty => return Err(Conflict::OrganizationNotEmpty.into()),
+                Removal::HasApplications(ids) => {
+                    return Err(Conflict::OrganizationHasApplications(ids).into());
+                }
                 Removal::Changed => {}
             }
         }
@@ -295,6 +303,13 @@ impl Broker {
             if organizations::has_live_keys(tx, &id)? {
                 return Ok(Removal::NotEmpty);
             }
+            let applications = store::applications::of_organization(tx, &id)?;
+            if !applications.is_empty() {
+                let named = applications.iter().take(super::applications::NAMED);
+                return Ok(Removal::HasApplications(
+                    named.map(ToString::to_string).collect(),
+                ));
+            }
             store::api_keys::delete_of_organization(tx, &id)?;
             organizations::delete(tx, &id)?;
             tx.changed(Change::Organization(id));
@@ -313,6 +328,7 @@ impl Broker {
 enum Removal {
     Done,
     NotEmpty,
+    HasApplications(Vec<String>),
     Changed,
 }
 

@@ -2,13 +2,14 @@
 
 use serde_json::json;
 
+use super::applications::NAMED;
 use super::idempotency::Keep;
 use super::{Broker, Caller, Conflict, Error, audit};
 use crate::domain::audit::Origin;
 use crate::domain::id::{PermissionId, ResourceId};
 use crate::domain::permission::Permission;
 use crate::domain::scope::ScopeToken;
-use crate::store::{self, Change, Place, resources};
+use crate::store::{self, Change, Place, permission_users, resources};
 
 /// A permission to be made.
 #[derive(Clone, Debug)]
@@ -103,31 +104,40 @@ impl Broker {
         }
     }
 
-    /// Removes a permission, which every key loses at once.
+    /// Removes a permission; whoever uses it loses it at once, if that is asked for.
     ///
     /// # Errors
-    /// Not there, or of a reserved resource.
+    /// Not there, of a reserved resource, or in use; by whom.
     pub async fn delete_permission(
         &self,
         resource: ResourceId,
         id: PermissionId,
+        cascade: bool,
         caller: &Caller,
         origin: Origin,
     ) -> Result<(), Error> {
         caller.runs_the_deployment()?;
         let permission = self.permission(resource, id, caller).await?;
         let found = self.changeable(resource, |_| true).await?;
-        let details = json!({"resource": found.identifier, "name": permission.name});
+        let details = json!({
+            "resource": found.identifier, "name": permission.name, "cascade": cascade,
+        });
         let event = self.event(&origin, "permission.deleted", id.as_str(), None, details);
         let now = event.at;
         let deleted = self.store.write(move |tx| {
+            if !cascade {
+                let users = permission_users::of_permission(tx, &id, NAMED)?;
+                if !users.is_empty() {
+                    return Err(Conflict::PermissionInUse(users).into());
+                }
+            }
             if !resources::delete_permission(tx, &id)? {
                 return Ok(false);
             }
             resources::count_change(tx, &resource, now)?;
             tx.changed(Change::Catalogue);
             audit::append(tx, &event)?;
-            Ok::<_, store::Error>(true)
+            Ok::<_, Error>(true)
         });
         if deleted.await? {
             Ok(())

@@ -1,8 +1,9 @@
-//! Rate limits: of a key, by its own limit; of bad keys and of look-ups that find nothing, by address.
+//! Rate limits: of a key, by its own limit; of bad keys, bad clients and look-ups that find nothing, by address.
 //!
 //! Both forget the longest unused first, so their memory is bounded; both go by the clock that is passed in. The limit of bad keys
 //! never touches a key that passes both proofs, whatever comes from its address.
 
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -104,26 +105,26 @@ impl KeyLimits {
     }
 }
 
-/// A limit for each address; IPv6 by /64, which one holder has whole.
-pub(super) struct AddressLimits {
-    limiters: Cache<IpAddr, Arc<Limiter>>,
+/// So many a minute for each of something.
+pub(super) struct Limits<K> {
+    limiters: Cache<K, Arc<Limiter>>,
     per_minute: NonZeroU32,
     ticker: Ticker,
 }
 
-impl AddressLimits {
-    /// `per_minute` for each of up to `addresses` addresses that are remembered at once.
-    pub(super) fn new(per_minute: NonZeroU32, addresses: usize, clock: Arc<dyn Clock>) -> Self {
+impl<K: Eq + Hash + Clone> Limits<K> {
+    /// `per_minute` for each of up to `room` that are remembered at once.
+    pub(super) fn new(per_minute: NonZeroU32, room: usize, clock: Arc<dyn Clock>) -> Self {
         Self {
-            limiters: Cache::new(addresses),
+            limiters: Cache::new(room),
             per_minute,
             ticker: Ticker(clock),
         }
     }
 
-    /// Takes one off an address's limit; `Err` tells the seconds after which one more is there.
-    pub(super) fn take(&self, address: IpAddr) -> Result<(), u32> {
-        let limiter = self.limiters.get_or_insert_with(&holder(address), || {
+    /// Takes one off the limit of one of them; `Err` tells the seconds after which one more is there.
+    pub(super) fn take(&self, of: K) -> Result<(), u32> {
+        let limiter = self.limiters.get_or_insert_with(&of, || {
             Ok::<_, std::convert::Infallible>(Arc::new(limiter(
                 self.per_minute,
                 MINUTE,
@@ -138,7 +139,22 @@ impl AddressLimits {
     }
 }
 
-/// Who may look up names under a tag secret that others know, and so can make up.
+/// A limit for each address; IPv6 by /64, which one holder has whole.
+pub(super) struct AddressLimits(Limits<IpAddr>);
+
+impl AddressLimits {
+    /// `per_minute` for each of up to `addresses` addresses that are remembered at once.
+    pub(super) fn new(per_minute: NonZeroU32, addresses: usize, clock: Arc<dyn Clock>) -> Self {
+        Self(Limits::new(per_minute, addresses, clock))
+    }
+
+    /// Takes one off an address's limit; `Err` tells the seconds after which one more is there.
+    pub(super) fn take(&self, address: IpAddr) -> Result<(), u32> {
+        self.0.take(holder(address))
+    }
+}
+
+/// Who may look up names that anybody can make up: of keys under a tag secret that others know, of clients.
 ///
 /// Only look-ups that find nothing count. An address with too many of them looks nothing up for a while; keys in memory do not feel it.
 pub(super) struct FruitlessLookups {
@@ -161,7 +177,7 @@ impl FruitlessLookups {
         let Some(until) = self.waiting.get(&holder(address)) else {
             return Ok(());
         };
-        let wait = until.saturating_sub(self.limits.ticker.now());
+        let wait = until.saturating_sub(self.limits.0.ticker.now());
         let wait = Duration::from_nanos(wait.as_u64());
         if wait.is_zero() {
             Ok(())
@@ -173,7 +189,8 @@ impl FruitlessLookups {
     /// It found nothing.
     pub(super) fn found_nothing(&self, address: IpAddr) {
         if let Err(seconds) = self.limits.take(address) {
-            let until = self.limits.ticker.now() + Nanos::from(Duration::from_secs(seconds.into()));
+            let until =
+                self.limits.0.ticker.now() + Nanos::from(Duration::from_secs(seconds.into()));
             self.waiting.insert(holder(address), until);
         }
     }
@@ -283,6 +300,6 @@ mod tests {
         for number in 0..10_000u32 {
             let _ = limits.take(IpAddr::from(number.to_be_bytes()));
         }
-        assert!(limits.limiters.len() <= 100);
+        assert!(limits.0.limiters.len() <= 100);
     }
 }

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32};
 use jiff::Timestamp;
 
 use super::catalogue::{Catalogue, Policy};
-use crate::domain::id::{CredentialId, KeyId, OrganizationId, PackedId, ResourceId};
+use crate::domain::id::{
+    ApplicationId, CredentialId, KeyId, OrganizationId, PackedId, ResourceId,
+};
 use crate::domain::lifecycle::{CredentialState, EndReason};
 use crate::domain::limits::{AllowedCidrs, RateLimit};
 use crate::domain::metadata::Metadata;
@@ -60,6 +62,7 @@ pub(super) struct Extras {
     pub(super) rate_limit: Option<RateLimit>,
     pub(super) default_resource: Option<ResourceId>,
     pub(super) owner: Option<Subject>,
+    pub(super) may_act: Option<ApplicationId>,
 }
 
 /// What the broker knows beside the row.
@@ -110,6 +113,7 @@ impl Record {
             rate_limit: row.rate_limit,
             default_resource: row.default_resource,
             owner: row.owner,
+            may_act: row.may_act,
         };
         Some(Self {
             digest: row.password_digest,
@@ -202,6 +206,7 @@ impl Extras {
             || self.rate_limit.is_some()
             || self.default_resource.is_some()
             || self.owner.is_some()
+            || self.may_act.is_some()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::applications::NAMED;
 use super::idempotency::Keep;
 use super::permissions::NewPermission;
 use super::{Broker, Caller, Conflict, Error, audit};
@@ -12,7 +13,7 @@ use crate::domain::id::ResourceId;
 use crate::domain::permission::Permission;
 use crate::domain::resource::{MetadataClaims, Resource, ResourceIdentifier, TokenLifetime};
 use crate::domain::scope::ScopeToken;
-use crate::store::{self, Change, Place, resources};
+use crate::store::{self, Change, Place, permission_users, resources};
 
 /// The scopes of the management API, with what they let do.
 pub(super) const MANAGEMENT_SCOPES: [(&str, &str); 18] = [
@@ -242,13 +243,14 @@ impl Broker {
         }
     }
 
-    /// Removes one with its permissions, which every key loses at once.
+    /// Removes one with its permissions; whoever uses them loses them at once, if that is asked for.
     ///
     /// # Errors
-    /// Not there, changed since, or reserved.
+    /// Not there, changed since, reserved, or in use; by whom.
     pub async fn delete_resource(
         &self,
         id: ResourceId,
+        cascade: bool,
         caller: &Caller,
         origin: Origin,
         expected: impl Fn(i64) -> bool,
@@ -256,15 +258,19 @@ impl Broker {
         caller.runs_the_deployment()?;
         loop {
             let found = self.changeable(id, &expected).await?;
-            let details = json!({"identifier": found.identifier});
+            let details = json!({"identifier": found.identifier, "cascade": cascade});
             let event = self.event(&origin, "resource.deleted", id.as_str(), None, details);
             let deleted = self.store.write(move |tx| {
+                let users = permission_users::of_resource(tx, &id, NAMED)?;
+                if !users.is_empty() && !cascade {
+                    return Err(Conflict::ResourceInUse(users).into());
+                }
                 if !resources::delete(tx, &found)? {
                     return Ok(false);
                 }
                 tx.changed(Change::Catalogue);
                 audit::append(tx, &event)?;
-                Ok::<_, store::Error>(true)
+                Ok::<_, Error>(true)
             });
             if deleted.await? {
                 return Ok(());

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Broker, idempotency, keys};
 use crate::store::{
-    self, Change, Transaction, credentials, idempotency as requests, idp_operations, key_usage,
+    self, Change, Transaction, assertions, credentials, idempotency as requests, idp_operations, key_usage,
 };
 
 /// Rows that go in one transaction.
@@ -32,13 +32,14 @@ pub struct Retention {
 type Step = fn(&mut Transaction<'_>, &Retention, Timestamp) -> Result<usize, store::Error>;
 
 /// THE list of what goes when its time is over, with its name in the log. Rows of the audit trail go by `audit_retention`.
-const STEPS: [(&str, Step); 5] = [
+const STEPS: [(&str, Step); 6] = [
     ("kept answers", |tx, _, now| {
         requests::erase_before(tx, before(now, idempotency::KEPT), BATCH)
     }),
     ("remembered requests", |tx, _, now| {
         requests::clean(tx, now, BATCH)
     }),
+    ("used assertions", |tx, _, now| assertions::clean(tx, now)),
     ("finished operations", |tx, kept, now| {
         idp_operations::remove_done_before(tx, before(now, kept.operations), BATCH)
     }),

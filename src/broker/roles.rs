@@ -6,7 +6,7 @@ use super::idempotency::Keep;
 use super::keys::in_words;
 use super::{Broker, Caller, Conflict, Error, audit};
 use crate::domain::audit::Origin;
-use crate::domain::id::RoleId;
+use crate::domain::id::{PermissionId, RoleId};
 use crate::domain::permission::Permissions;
 use crate::domain::role::{Role, RoleKind};
 use crate::store::{self, Change, Place, roles};
@@ -60,8 +60,9 @@ impl Broker {
         keep: Option<Keep<'_, ShownRole>>,
     ) -> Result<ShownRole, Error> {
         caller.runs_the_deployment()?;
-        let (ids, _) = self.resolve(&new.permissions).await?;
+        let (ids, catalogue) = self.resolve(&new.permissions).await?;
         let now = self.now();
+        let grantor = caller.grantor("roles:write", &catalogue, now);
         let role = Role {
             id: RoleId::generate(&*self.random),
             name: new.name,
@@ -81,11 +82,12 @@ impl Broker {
         let kept = self.kept(keep, &shown, None)?;
         let written = shown.role.clone();
         let made = self.store.write(move |tx| {
+            grantor.check_given(tx, &written.permissions)?;
             roles::insert(tx, &written)?;
             if let Some(kept) = &kept {
                 kept.write(tx)?;
             }
-            audit::append(tx, &event)
+            Ok::<_, Error>(audit::append(tx, &event)?)
         });
         made.await.map_err(taken)?;
         Ok(shown)
@@ -154,6 +156,7 @@ impl Broker {
             if !expected(before.version) {
                 return Err(Error::Stale);
             }
+            let before_permissions = before.permissions.clone();
             let after = Role {
                 name: change.name.clone().unwrap_or(before.name),
                 description: change.description.clone().unwrap_or(before.description),
@@ -161,16 +164,27 @@ impl Broker {
                 updated_at: self.now(),
                 ..before
             };
+            let added: Vec<PermissionId> = after
+                .permissions
+                .iter()
+                .filter(|id| !before_permissions.contains(id))
+                .copied()
+                .collect();
+            let catalogue = self.catalogue().await?;
+            let grantor = caller.grantor("roles:write", &catalogue, self.now());
             let shown = self.show_role(after.clone()).await?;
             let details = json!({"name": after.name, "permissions": in_words(&shown.permissions)});
             let event = self.event(&origin, "role.updated", id.as_str(), None, details);
             let updated = self.store.write(move |tx| {
+                if !added.is_empty() {
+                    grantor.check_given(tx, &added)?;
+                }
                 if !roles::update(tx, &after)? {
                     return Ok(false);
                 }
                 tx.changed(Change::Catalogue);
                 audit::append(tx, &event)?;
-                Ok::<_, store::Error>(true)
+                Ok::<_, Error>(true)
             });
             if updated.await.map_err(taken)? {
                 let role = Role {
@@ -182,13 +196,14 @@ impl Broker {
         }
     }
 
-    /// Removes one that nobody holds.
+    /// Removes one that nobody holds; whoever does loses it, if that is asked for.
     ///
     /// # Errors
     /// Not there, changed since, or held; by whom.
     pub async fn delete_role(
         &self,
         id: RoleId,
+        cascade: bool,
         caller: &Caller,
         origin: Origin,
         expected: impl Fn(i64) -> bool,
@@ -200,22 +215,26 @@ impl Broker {
             if !expected(found.version) {
                 return Err(Error::Stale);
             }
-            let details = json!({"name": found.name});
+            let details = json!({"name": found.name, "cascade": cascade});
             let event = self.event(&origin, "role.deleted", id.as_str(), None, details);
             let deleted = self.store.write(move |tx| {
                 let holders = roles::holders(tx, &id, NAMED)?;
                 if !holders.is_empty() {
-                    return Err(Error::from(Conflict::RoleInUse(holders)));
+                    if !cascade {
+                        return Err(Error::from(Conflict::RoleInUse(holders)));
+                    }
+                    roles::take_from_all(tx, &id)?;
+                    tx.changed(Change::Catalogue);
                 }
-                let deleted = roles::delete(tx, &found)?;
-                if deleted {
-                    audit::append(tx, &event)?;
+                if !roles::delete(tx, &found)? {
+                    // Nothing of it is done, also what was taken from its holders.
+                    return Err(Error::Stale);
                 }
-                Ok(deleted)
+                Ok(audit::append(tx, &event)?)
             });
             match deleted.await {
-                Ok(true) => return Ok(()),
-                Ok(false) => {}
+                Ok(()) => return Ok(()),
+                Err(Error::Stale) => {}
                 // It was given to somebody at the same moment.
                 Err(Error::Store(error)) if error.conflicts_with(store::FOREIGN_KEY) => {
                     let holders = self
@@ -238,10 +257,10 @@ impl Broker {
     }
 }
 
-fn taken(error: store::Error) -> Error {
-    if error.conflicts_with("roles.name") {
-        Conflict::RoleNameTaken.into()
-    } else {
-        super::keys::gone(error, "permissions")
+fn taken(error: Error) -> Error {
+    match error {
+        Error::Store(error) if error.conflicts_with("roles.name") => Conflict::RoleNameTaken.into(),
+        Error::Store(error) => super::keys::gone(error, "permissions"),
+        error => error,
     }
 }

@@ -462,6 +462,7 @@ fn in_use(row: &StoredSecret, count: i64) -> String {
     let what = match row.purpose {
         SecretPurpose::Sealing => "things are sealed with",
         SecretPurpose::Audit => "chains of the audit trail need",
+        SecretPurpose::Digest => "keys and client secrets that live need",
         _ => "keys that live need",
     };
     format!(

@@ -8,13 +8,14 @@ use tokio::sync::Notify;
 
 use super::catalogue::Catalogue;
 use super::memory::Memory;
-use super::rate::{AddressLimits, FruitlessLookups, KeyLimits};
+use super::rate::{AddressLimits, FruitlessLookups, KeyLimits, Limits};
+use super::remembered::Remembered;
 use super::resources::MANAGEMENT_SCOPES;
 use super::reuse::Reuse;
 use super::secrets::{PurposeSecrets, SecretsError};
 use super::signing_keys::{Signing, SigningError};
 use super::usage::Usage;
-use super::{Broker, Foundations, Settings, Versioned};
+use super::{Broker, Changeable, Foundations, Settings, Versioned};
 use crate::domain::id::{DeploymentId, PermissionId, ResourceId};
 use crate::domain::permission::Permission;
 use crate::domain::resource::{Resource, TokenLifetime};
@@ -99,13 +100,15 @@ impl Broker {
         let catalogue = Arc::new(Versioned::<Catalogue>::stale());
         let secrets_changed = Arc::new(Notify::new());
         let signing_changed = Arc::new(Notify::new());
-        {
-            let (memory, catalogue) = (Arc::clone(&memory), Arc::clone(&catalogue));
-            let (secrets, signing) = (Arc::clone(&secrets_changed), Arc::clone(&signing_changed));
-            store.subscribe(move |changes| {
-                super::forget(&memory, &catalogue, (&secrets, &signing), changes);
-            });
-        }
+        let clients = Arc::new(Remembered::new(super::clients::REMEMBERED));
+        let changeable = Changeable {
+            memory: Arc::clone(&memory),
+            clients: Arc::clone(&clients),
+            catalogue: Arc::clone(&catalogue),
+            secrets: Arc::clone(&secrets_changed),
+            signing: Arc::clone(&signing_changed),
+        };
+        store.subscribe(move |changes| changeable.forget(changes));
         let (secrets, signing) = Signing::load_with_secrets(&store, &root, &settings).await?;
         let addresses = settings.remembered_addresses;
         let broker = Arc::new(Self {
@@ -117,6 +120,7 @@ impl Broker {
             signing: ArcSwap::from_pointee(signing),
             catalogue,
             memory,
+            clients,
             distrusts_memory: Default::default(),
             reuse: Reuse::new(settings.reuse_seconds, settings.remembered_keys),
             forward_auth_reuse: Reuse::new(
@@ -137,6 +141,21 @@ impl Broker {
             ),
             fruitless_lookups: FruitlessLookups::new(
                 settings.fruitless_lookups_per_minute,
+                addresses,
+                Arc::clone(&clock),
+            ),
+            bad_clients: AddressLimits::new(
+                settings.bad_clients_per_minute,
+                addresses,
+                Arc::clone(&clock),
+            ),
+            client_failures: Limits::new(
+                settings.bad_clients_per_minute,
+                super::clients::REMEMBERED,
+                Arc::clone(&clock),
+            ),
+            client_lookups: FruitlessLookups::new(
+                settings.bad_clients_per_minute,
                 addresses,
                 Arc::clone(&clock),
             ),

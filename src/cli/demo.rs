@@ -83,7 +83,7 @@ async fn demonstrate(
         let shown = match made {
             Ok(issued) => file
                 .write(issued["key"].as_str().unwrap_or_default())
-                .and_then(|()| show(&issued, &path, &base, (config, globals))),
+                .and_then(|_| show(&issued, &path, &base, (config, globals))),
             Err(failure) => Err(failure),
         };
         if shown.is_ok() {

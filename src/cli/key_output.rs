@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{Failure, GlobalOptions, print};
 
-/// A new file (mode 0600) for a key: made before the key is, so that no key is lost for want of a place to put it, and removed again
+/// A new file (mode 0600) for a key or a client secret: made before the key is, so that no key is lost for want of a place to put it, and removed again
 /// unless one was written to it.
 pub(super) struct KeyFile {
     path: PathBuf,
@@ -42,15 +42,15 @@ impl KeyFile {
         })
     }
 
-    /// Writes the key and makes sure that it is on disk.
+    /// Writes the key, makes sure that it is on disk, and says where.
     ///
     /// # Errors
     /// When the system refuses.
-    pub(super) fn write(mut self, key: &str) -> Result<(), Failure> {
+    pub(super) fn write(mut self, key: &str) -> Result<PathBuf, Failure> {
         writeln!(self.file, "{key}")?;
         self.file.sync_all()?;
         self.written = true;
-        Ok(())
+        Ok(self.path.clone())
     }
 }
 
@@ -73,8 +73,7 @@ pub(super) fn hand_over(
     globals: &GlobalOptions,
 ) -> Result<(), Failure> {
     if let Some(file) = file {
-        let path = file.path.clone();
-        file.write(issued["key"].as_str().unwrap_or_default())?;
+        let path = file.write(issued["key"].as_str().unwrap_or_default())?;
         if let Some(members) = issued.as_object_mut() {
             members.remove("key");
         }
@@ -127,6 +126,10 @@ pub(super) fn rows(key: &Value) -> Vec<(&'static str, String)> {
         ("networks", print::text(&key["allowed_cidrs"])),
         ("rate limit", rate(&key["rate_limit"])),
         ("rotates itself", yes(&key["self_rotate"])),
+        (
+            "may act for it",
+            print::text(&key["may_act"]["application_id"]),
+        ),
         ("metadata", metadata(&key["metadata"])),
     ];
     rows.extend(optional.into_iter().filter(|(_, text)| text != "-"));

@@ -13,7 +13,7 @@ use super::key_output::{self, KeyFile};
 use super::organization_name::OrganizationName;
 use super::print::{self, Progress};
 use super::{Failure, GlobalOptions};
-use crate::domain::id::{KeyId, UserId};
+use crate::domain::id::{ApplicationId, KeyId, UserId};
 use crate::domain::lifecycle::KeyStatus;
 
 /// Create, list, rotate and revoke API keys
@@ -79,6 +79,9 @@ pub struct CreateOptions {
     /// Lets whoever holds the key rotate it
     #[arg(long)]
     pub self_rotate: bool,
+    /// The application that may act for it in a token exchange, app_… [default: whoever a rule lets]
+    #[arg(long, value_name = "APPLICATION", value_parser = id::<ApplicationId>())]
+    pub may_act: Option<ApplicationId>,
     /// Something to remember with it; may be repeated
     #[arg(long = "metadata", num_args = 2, value_names = ["NAME", "VALUE"])]
     pub metadata: Vec<String>,
@@ -205,6 +208,8 @@ fn create(options: &CreateOptions, globals: &GlobalOptions) -> Result<(), Failur
         (
             "self_rotate",
             options.self_rotate.then_some(Value::Bool(true)),
+            "may_act",
+            options.may_act.map(|id| json!({ "application_id": id })),
         ),
         ("metadata", (!metadata.is_empty()).then(|| metadata.into())),
     ]);

@@ -9,10 +9,13 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+use self::json_file::json_file;
 use crate::config::{Config, Environment, Sources};
 
 pub mod admin;
 pub mod audit;
+pub mod application_secrets;
+pub mod applications;
 pub mod backup;
 mod client;
 pub mod completions;
@@ -20,6 +23,7 @@ pub mod demo;
 pub mod doctor;
 mod failure;
 mod id;
+mod json_file;
 pub mod key;
 mod key_output;
 pub mod keys;
@@ -110,6 +114,8 @@ enum Command {
     #[command(subcommand)]
     Roles(roles::Command),
     #[command(subcommand)]
+    Applications(applications::Command),
+    #[command(subcommand)]
     Resources(resources::Command),
     #[command(subcommand)]
     SigningKeys(signing_keys::Command),
@@ -163,6 +169,7 @@ fn dispatch(command: Option<Command>, globals: &GlobalOptions) -> Result<(), Fai
         Some(Command::Organizations(command)) => organizations::run(&command, globals),
         Some(Command::Users(command)) => users::run(&command, globals),
         Some(Command::Roles(command)) => roles::run(&command, globals),
+        Some(Command::Applications(command)) => applications::run(&command, globals),
         Some(Command::Resources(command)) => resources::run(&command, globals),
         Some(Command::SigningKeys(command)) => signing_keys::run(&command, globals),
         Some(Command::Secrets(command)) => secrets::run(&command, globals),

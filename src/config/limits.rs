@@ -20,6 +20,10 @@ pub struct Limits {
     /// `fruitless_lookups_per_minute`, `KAGIYA_LIMITS_FRUITLESS_LOOKUPS_PER_MINUTE`: look-ups from one address that find nothing,
     /// under a tag secret that is marked as leaked. 1 to 10000. Default 60.
     pub fruitless_lookups_per_minute: u32,
+    /// `bad_clients_per_minute`, `KAGIYA_LIMITS_BAD_CLIENTS_PER_MINUTE`: clients at the OAuth endpoints that fail to prove who they
+    /// are, from one address and for one `client_id`, before they are told 429 in place of 401; good ones neither count nor feel it.
+    /// 1 to 1000000. Default 300.
+    pub bad_clients_per_minute: u32,
 }
 
 impl Default for Limits {
@@ -29,6 +33,7 @@ impl Default for Limits {
             bad_key_addresses: 65_536,
             revoke_leaked_per_minute: 30,
             fruitless_lookups_per_minute: 60,
+            bad_clients_per_minute: 300,
         }
     }
 }
@@ -56,6 +61,11 @@ impl Section for Limits {
             "fruitless_lookups_per_minute",
             self.fruitless_lookups_per_minute,
             1..=10_000,
+        )?;
+        Fault::unless_within(
+            "bad_clients_per_minute",
+            self.bad_clients_per_minute,
+            1..=1_000_000,
         )?;
         Ok(self)
     }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::id::{KeyId, OrganizationId, PermissionId, ResourceId, UserId};
+use super::id::{ApplicationId, KeyId, OrganizationId, PermissionId, ResourceId, UserId};
 use super::lifecycle::KeyLifecycle;
 use super::limits::{AllowedCidrs, RateLimit};
 use super::metadata::Metadata;
@@ -33,6 +33,8 @@ pub struct ApiKey {
     pub rate_limit: Option<RateLimit>,
     /// The resource meant when a request names none.
     pub default_resource: Option<ResourceId>,
+    /// Who may act for it (RFC 8693 §4.4).
+    pub may_act: Option<ApplicationId>,
     /// What it may do.
     pub permissions: Vec<PermissionId>,
     /// Whether its holder may have it replaced.

@@ -131,6 +131,8 @@ id!(/** An API resource, an audience of tokens. */ ResourceId, "res_");
 id!(/** A permission: one scope at one resource. */ PermissionId, "per_");
 id!(/** A person who signs in, or owns keys. */ UserId, "usr_");
 id!(/** A role: permissions under one name. */ RoleId, "rol_");
+id!(/** A machine-to-machine application: its id is its `client_id`. */ ApplicationId, "app_");
+id!(/** One of an application's secrets. */ ClientSecretId, "sec_");
 id!(/** A row of the audit trail. */ AuditEventId, "aud_");
 id!(/** A step to be taken at an identity provider. */ OperationId, "opr_");
 id!(/** A deployment: every provider user that it made carries it. */ DeploymentId, "dep_");

@@ -39,6 +39,12 @@ impl AllowedCidrs {
         self.0.iter().any(|network| network.contains(&address))
     }
 
+    /// Whether each of them lies in one of `other`.
+    pub fn is_within(&self, other: &Self) -> bool {
+        let inside = |network: &IpNet| other.iter().any(|allowed| allowed.contains(network));
+        self.iter().all(inside)
+    }
+
     /// The networks.
     pub fn iter(&self) -> impl Iterator<Item = &IpNet> {
         self.0.iter()

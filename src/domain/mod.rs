@@ -6,10 +6,12 @@
 pub mod algorithm;
 pub mod allowance;
 pub mod api_key;
+pub mod application;
 pub mod audit;
 pub mod audit_chain;
 pub mod base32;
 pub mod base62;
+pub mod client_secret;
 pub mod clock;
 pub mod credential;
 pub mod gateway;

@@ -10,12 +10,15 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use super::client_secret::{self, UnverifiedSecret};
+use super::id::{self, ApplicationId};
 use super::plaintext_key::{PASSWORD_LENGTH, USER_NAME_LENGTH, UserName};
 use super::secret::SecretText;
 
 /// Bytes of a digest.
 pub const DIGEST_LENGTH: usize = 32;
 const DIGEST_DOMAIN: &[u8; 20] = b"kagiya digest v1    ";
+const CLIENT_DOMAIN: &[u8; 20] = b"kagiya client v1    ";
 const PROVIDER_DOMAIN: &[u8; 20] = b"kagiya provider v1  ";
 
 /// What is stored of a password. Compared in constant time only.
@@ -57,6 +60,19 @@ impl DigestSecret {
     /// The digest of a password under its user name, so that no digest can be moved to another row.
     pub fn digest(&self, user_name: &UserName, password: &[u8]) -> PasswordDigest {
         PasswordDigest(keyed(&self.0, DIGEST_DOMAIN, user_name, password))
+    }
+
+    /// The digest of a client secret under its application, likewise.
+    pub fn client_digest(
+        &self,
+        application: &ApplicationId,
+        secret: UnverifiedSecret<'_>,
+    ) -> PasswordDigest {
+        let mut input = Zeroizing::new([0u8; 20 + id::LENGTH + client_secret::LENGTH]);
+        input[..20].copy_from_slice(CLIENT_DOMAIN);
+        input[20..20 + id::LENGTH].copy_from_slice(application.as_str().as_bytes());
+        input[20 + id::LENGTH..].copy_from_slice(secret.bytes());
+        PasswordDigest(*blake3::keyed_hash(&self.0, &*input).as_bytes())
     }
 }
 
@@ -127,6 +143,27 @@ mod tests {
 
     const KNOWN_DIGEST: &str = "6146aad96508e4de5c724268e9c324514c899f2c9696837986ece8fa29b1d565";
     const KNOWN_PROVIDER_PASSWORD: &str = "kDwMpKosYuUpDlEbjfVj7vIcmnBe42WDDUX-pxSiJWs";
+
+    #[test]
+    fn a_client_digest_belongs_to_one_application() {
+        let secret = DigestSecret::new(SECRET);
+        let text = "kgs_0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg";
+        let presented = UnverifiedSecret::parse(text).unwrap();
+        let digest = |letter: &str| {
+            let application = format!("app_{}", letter.repeat(26)).parse().unwrap();
+            secret.client_digest(&application, presented)
+        };
+        assert!(!digest("a").matches(&digest("b")));
+        let hex: String = digest("a")
+            .as_bytes()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        assert_eq!(hex, KNOWN_CLIENT_DIGEST);
+    }
+
+    const KNOWN_CLIENT_DIGEST: &str =
+        "c0ab541ad509951eef9443dafb04f0824591a9d5944e6d40e2d5fe3d2172eab3";
 
     #[test]
     fn a_digest_belongs_to_one_user_name() {

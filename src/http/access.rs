@@ -28,6 +28,8 @@ pub enum Access {
     Key,
     /// A gateway that asks for its client; what he presents, the handler judges.
     Gateway,
+    /// A client of the authorization server; the handler judges its credentials, in the way of the RFCs.
+    Client,
     /// A bearer token for the management API that holds this scope.
     Management(&'static str),
     /// A bearer token for the management API, whatever it holds.
@@ -58,7 +60,7 @@ impl Access {
     /// Puts the check in front of the route's handler.
     pub(super) fn guard(self, route: Route) -> Route {
         match self {
-            Self::Public | Self::Key | Self::Gateway => route,
+            Self::Public | Self::Key | Self::Gateway | Self::Client => route,
             Self::Management(scope) => route.wrap(from_fn(
                 move |request: ServiceRequest, next: Next<BoxBody>| {
                     check(Some(scope), request, next)

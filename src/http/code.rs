@@ -77,12 +77,17 @@ codes! {
     SlugTaken "slug_taken" CONFLICT "The slug is taken";
     IdentifierTaken "identifier_taken" CONFLICT "The identifier is taken";
     PermissionExists "permission_exists" CONFLICT "The permission exists already";
-    OrganizationNotEmpty "organization_not_empty" CONFLICT "The organization still has keys";
+    OrganizationNotEmpty "organization_not_empty" CONFLICT "The organization still has keys or applications";
     TooManyKeys "too_many_keys" CONFLICT "The organization has as many keys as it may have";
     RoleNameTaken "role_name_taken" CONFLICT "The name of the role is taken";
     RoleInUse "role_in_use" CONFLICT "The role is held by somebody";
     UserExists "user_exists" CONFLICT "The person is known already";
     UserInUse "user_in_use" CONFLICT "The person is a member or owns keys";
+    PermissionInUse "permission_in_use" CONFLICT "Somebody uses the permission";
+    ResourceInUse "resource_in_use" CONFLICT "Somebody uses the resource";
+    ApplicationInUse "application_in_use" CONFLICT "Something refers to the application";
+    SecretsUnused "secrets_unused" CONFLICT "The application has no secrets";
+    TooManySecrets "too_many_secrets" CONFLICT "The application has as many secrets as it may have";
     ResourceReserved "resource_reserved" CONFLICT "The resource is reserved";
     KeyRevoked "key_revoked" CONFLICT "The key is revoked";
     KeyNotActive "key_not_active" CONFLICT "The key is not in a state that allows this";

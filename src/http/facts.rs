@@ -105,6 +105,12 @@ impl Facts {
         self.0.route.set(Some(route));
     }
 
+    /// Whether it is for an endpoint that answers as the OAuth RFCs say.
+    pub(super) fn is_oauth(&self) -> bool {
+        let route = self.0.route.get();
+        route.is_some_and(|route| route.starts_with(super::oauth::PATHS))
+    }
+
     pub(super) fn id(&self) -> &RequestId {
         &self.0.request_id
     }

@@ -32,7 +32,7 @@ pub fn pairs(text: &[u8]) -> Result<Vec<Pair<'_>>, Problem> {
             Some(at) => (&piece[..at], &piece[at + 1..]),
             None => (piece, &[][..]),
         };
-        pairs.push((decoded(name)?, decoded(value)?));
+        pairs.push((decode(name)?, decode(value)?));
     }
     Ok(pairs)
 }
@@ -54,7 +54,10 @@ pub fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Problem> {
 }
 
 /// Decodes `+` and `%XX`; borrows when there is nothing to decode.
-fn decoded(text: &[u8]) -> Result<Cow<'_, str>, Problem> {
+///
+/// # Errors
+/// 400 `invalid_request` for a broken percent-encoding or bytes that are not UTF-8.
+pub fn decode(text: &[u8]) -> Result<Cow<'_, str>, Problem> {
     let broken = || Problem::invalid_request("a parameter is not percent-encoded UTF-8");
     if !text.iter().any(|byte| matches!(byte, b'%' | b'+')) {
         return std::str::from_utf8(text)

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::broker::keys::{IssuedKey, ShownKey};
 use crate::domain::permission::Permissions;
+use crate::http::may_act::MayActObject;
 use crate::http::owner::OwnerObject;
 
 /// Scopes at one resource.
@@ -96,6 +97,9 @@ pub struct KeyObject {
     rate_limit: Option<RateLimitObject>,
     /// Whether its holder may rotate it (`POST /v1/key/rotate`).
     self_rotate: bool,
+    /// Who may act for it in a token exchange; null: whoever a rule lets.
+    #[schema(required)]
+    may_act: Option<MayActObject>,
     /// Where its user lives.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
@@ -155,6 +159,7 @@ impl KeyObject {
                 per_seconds: limit.per_seconds().get(),
             }),
             self_rotate: key.self_rotate,
+            may_act: key.may_act.map(MayActObject::from),
         }
     }
 

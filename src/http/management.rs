@@ -101,12 +101,19 @@ impl From<Conflict> for Problem {
             Conflict::SlugTaken => Code::SlugTaken,
             Conflict::IdentifierTaken => Code::IdentifierTaken,
             Conflict::PermissionExists => Code::PermissionExists,
-            Conflict::OrganizationNotEmpty => Code::OrganizationNotEmpty,
+            Conflict::OrganizationNotEmpty | Conflict::OrganizationHasApplications(_) => {
+                Code::OrganizationNotEmpty
+            }
             Conflict::TooManyKeys(_) => Code::TooManyKeys,
             Conflict::RoleNameTaken => Code::RoleNameTaken,
             Conflict::RoleInUse(_) => Code::RoleInUse,
             Conflict::UserExists(_) => Code::UserExists,
             Conflict::UserInUse(_) => Code::UserInUse,
+            Conflict::PermissionInUse(_) => Code::PermissionInUse,
+            Conflict::ResourceInUse(_) => Code::ResourceInUse,
+            Conflict::ApplicationInUse(_) => Code::ApplicationInUse,
+            Conflict::SecretsUnused => Code::SecretsUnused,
+            Conflict::TooManySecrets => Code::TooManySecrets,
             Conflict::ResourceReserved => Code::ResourceReserved,
             Conflict::KeyRevoked => Code::KeyRevoked,
             Conflict::KeyStatus(_) => Code::KeyNotActive,

@@ -15,13 +15,14 @@ use actix_web::body::BoxBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::http::{Method, StatusCode};
-use actix_web::{HttpMessage, HttpResponse};
+use actix_web::{HttpMessage, HttpResponse, ResponseError as _};
 use pin_project_lite::pin_project;
 
 use super::address::TrustedProxies;
 use super::code::Code;
 use super::facts::Facts;
 use super::gate::Gate;
+use super::oauth;
 use super::observer::{FinishedRequest, RequestObserver};
 use super::problem::Problem;
 use super::request_id::{RequestId, X_REQUEST_ID};
@@ -202,12 +203,25 @@ impl Running {
         response: ServiceResponse<BoxBody>,
         facts: &Facts,
     ) -> ServiceResponse<BoxBody> {
+        let error = response.response().error();
+        if let Some(error) = error.and_then(|error| error.as_error::<oauth::error::Error>()) {
+            self.tell(Some(response.status()), Some(Told::from(error)));
+            return response;
+        }
         if let Some(problem) = response
             .response()
             .error()
             .and_then(|error| error.as_error::<Problem>())
         {
-            self.tell(Some(response.status()), Some(problem));
+            self.tell(Some(response.status()), Some(Told::from(problem)));
+            if facts.is_oauth() {
+                let error = oauth::error::Error::from(problem);
+                return response.map_body(|head, _| {
+                    head.status = error.status_code();
+                    error.write_headers(&mut head.headers);
+                    BoxBody::new(error.body())
+                });
+            }
             let body = problem.body(facts.request_id());
             return response.map_body(|_, _| BoxBody::new(body));
         }
@@ -217,7 +231,7 @@ impl Running {
             return response;
         }
         let problem = stand_in(response.status());
-        self.tell(Some(problem.code().status()), Some(&problem));
+        self.tell(Some(problem.code().status()), Some(Told::from(&problem)));
         response.map_body(|head, _| {
             head.status = problem.code().status();
             problem.write_headers(&mut head.headers);
@@ -225,7 +239,7 @@ impl Running {
         })
     }
 
-    fn tell(&mut self, status: Option<StatusCode>, problem: Option<&Problem>) {
+    fn tell(&mut self, status: Option<StatusCode>, told: Option<Told<'_>>) {
         let Some(facts) = self.facts.take() else {
             return;
         };
@@ -234,18 +248,42 @@ impl Running {
             method: &self.method,
             route: None,
             status,
-            code: problem.map(|problem| problem.code().as_str()),
+            code: told.as_ref().map(|told| told.code),
             reason: None,
             duration: now().saturating_duration_since(self.started),
             client: facts.client(),
             key_id: None,
             organization_id: None,
             actor: None,
-            cause: problem.and_then(Problem::cause),
+            cause: told.and_then(|told| told.cause),
             counted_only: false,
         };
         facts.fill(&mut line);
         self.surroundings.observer.finished(&line);
+    }
+}
+
+/// What the log is told of an error.
+struct Told<'a> {
+    code: &'static str,
+    cause: Option<&'a (dyn std::error::Error + Send + Sync + 'static)>,
+}
+
+impl<'a> From<&'a Problem> for Told<'a> {
+    fn from(problem: &'a Problem) -> Self {
+        Self {
+            code: problem.code().as_str(),
+            cause: problem.cause(),
+        }
+    }
+}
+
+impl<'a> From<&'a oauth::error::Error> for Told<'a> {
+    fn from(error: &'a oauth::error::Error) -> Self {
+        Self {
+            code: error.code().as_str(),
+            cause: error.cause(),
+        }
     }
 }
 

@@ -17,9 +17,12 @@ use utoipa::{Modify, OpenApi};
 
 use super::access::Access;
 use super::api::{
-    audit_events, bulk_revoke, explain, key, keys, me, members, organizations, permissions,
-    resources, roles, secrets, signing_keys, usage, users,
+    application_roles, application_secrets, applications, audit_events, bulk_revoke, explain, key,
+    keys, me, members, organizations, permissions, resources, roles, secrets, signing_keys, usage,
+    users,
 };
+use super::oauth::error::ErrorBody;
+use super::oauth::{self, token};
 use super::problem::{self, FieldProblem, ProblemBody};
 use super::query::NoQuery;
 use super::routing::Endpoint;
@@ -38,6 +41,7 @@ use super::{docs, etag, exchange, forward_auth, health, jwks, own_key};
         own_key::rotate,
         own_key::revoke,
         own_key::revoke_leaked,
+        token::token,
         jwks::jwks,
         keys::create_key,
         keys::list_keys,
@@ -65,6 +69,19 @@ use super::{docs, etag, exchange, forward_auth, health, jwks, own_key};
         users::update_user,
         users::delete_user,
         me::me,
+        applications::create_application,
+        applications::list_applications,
+        applications::show_application,
+        applications::update_application,
+        applications::delete_application,
+        application_secrets::add_secret,
+        application_secrets::list_secrets,
+        application_secrets::show_secret,
+        application_secrets::remove_secret,
+        application_roles::list_application_roles,
+        application_roles::add_application_roles,
+        application_roles::set_application_roles,
+        application_roles::remove_application_role,
         roles::create_role,
         roles::list_roles,
         roles::show_role,
@@ -97,14 +114,16 @@ use super::{docs, etag, exchange, forward_auth, health, jwks, own_key};
         openapi_json,
         docs_page,
     ),
-    components(schemas(ProblemBody<'_>, FieldProblem)),
+    components(schemas(ProblemBody<'_>, FieldProblem, ErrorBody<'_>)),
     tags(
         (name = "keys in hand", description = "For whoever holds a key: trade it, look at it, stop it."),
         (name = "gateways", description = "For reverse proxies that ask before they let a request through."),
+        (name = "oauth", description = "The authorization server: for clients and libraries of OAuth 2.0."),
         (name = "tokens", description = "For services that verify tokens."),
         (name = "keys", description = "Make, change, rotate and revoke keys."),
         (name = "organizations", description = "The tenants that keys belong to, and who is in them."),
         (name = "users", description = "The people who are known here."),
+        (name = "applications", description = "Machine-to-machine clients of the authorization server."),
         (name = "roles", description = "Permissions under one name, for people or for applications."),
         (name = "resources", description = "API resources (audiences) and the permissions that exist on them."),
         (name = "signing keys", description = "The keys that tokens are signed with."),
@@ -154,6 +173,7 @@ pub fn document(rows: &[Endpoint]) -> Document {
                 Access::Key | Access::Gateway => {
                     Some(vec![SecurityRequirement::new::<_, _, &str>("api_key", [])])
                 }
+                Access::Client => Some(vec![SecurityRequirement::new::<_, _, &str>("client", [])]),
                 Access::AnyCaller => Some(vec![SecurityRequirement::new::<_, _, &str>(
                     "management",
                     [],
@@ -235,9 +255,24 @@ impl Modify for SharedAnswers {
             .get_or_insert_with(Components::new)
             .responses
             .insert("Problem".to_owned(), RefOr::T(answer));
-        for item in document.paths.paths.values_mut() {
+        let error = Content::new(Some(Ref::from_schema_name("OAuthError")));
+        let answer = ResponseBuilder::new()
+            .description("What went wrong; `error` says it in one stable word (RFC 6749 §5.2).")
+            .content("application/json", error)
+            .build();
+        if let Some(components) = &mut document.components {
+            components
+                .responses
+                .insert("OAuthError".to_owned(), RefOr::T(answer));
+        }
+        for (path, item) in &mut document.paths.paths {
+            let name = if path.starts_with(oauth::PATHS) {
+                "OAuthError"
+            } else {
+                "Problem"
+            };
             for operation in operations(item) {
-                let reference = RefOr::Ref(Ref::from_response_name("Problem"));
+                let reference = RefOr::Ref(Ref::from_response_name(name));
                 operation
                     .responses
                     .responses
@@ -264,6 +299,11 @@ impl Modify for Credentials {
             .description(Some("An access token whose audience is the issuer followed by `/v1`, with the scope that the operation names."))
             .build();
         components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(key)));
+        let client = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Basic)
+            .description(Some("A client's id and secret; `client_id` and `client_secret` in the body, or a `client_assertion`, are taken as well."))
+            .build();
+        components.add_security_scheme("client", SecurityScheme::Http(client));
         components.add_security_scheme("management", SecurityScheme::Http(bearer));
     }
 }

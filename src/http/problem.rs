@@ -135,6 +135,21 @@ impl Problem {
         self.cause.as_deref()
     }
 
+    /// What went wrong, in words.
+    pub(super) fn detail(&self) -> &Cow<'static, str> {
+        &self.detail
+    }
+
+    /// The headers beyond those of its code.
+    pub(super) fn headers(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.headers
+    }
+
+    /// The cause, for an answer in another form.
+    pub(super) fn into_cause(self) -> Option<Box<dyn Error + Send + Sync>> {
+        self.cause
+    }
+
     /// The JSON body of the answer to the request with this id.
     pub fn body(&self, request_id: &str) -> Vec<u8> {
         if let (Cow::Borrowed(detail), []) = (&self.detail, self.fields.as_slice()) {

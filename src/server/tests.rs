@@ -99,7 +99,7 @@ fn the_table_and_the_openapi_document_have_the_same_routes() {
 }
 
 #[test]
-fn every_operation_has_a_summary_a_known_tag_and_the_problem_answer() {
+fn every_operation_has_a_summary_a_known_tag_and_the_error_of_its_kind() {
     let document = serde_json::to_value(openapi::document(&routes())).unwrap();
     let tags: Vec<&str> = document["tags"]
         .as_array()
@@ -119,10 +119,12 @@ fn every_operation_has_a_summary_a_known_tag_and_the_problem_answer() {
                 tags.contains(&operation["tags"][0].as_str().unwrap()),
                 "{method} {path}"
             );
-            assert_eq!(
-                operation["responses"]["default"]["$ref"], "#/components/responses/Problem",
-                "{method} {path}"
-            );
+            let errors = match path.starts_with("/oauth/") {
+                true => "#/components/responses/OAuthError",
+                false => "#/components/responses/Problem",
+            };
+            let default = &operation["responses"]["default"]["$ref"];
+            assert_eq!(default, errors, "{method} {path}");
         }
     }
 }

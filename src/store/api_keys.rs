@@ -8,7 +8,7 @@ use super::schema::{api_key_permissions, api_keys, credentials, key_usage};
 use super::{Connection, Error, Place, Timestamp};
 use crate::domain::api_key::ApiKey;
 use crate::domain::credential::Credential;
-use crate::domain::id::{KeyId, OrganizationId, PermissionId, UserId};
+use crate::domain::id::{ApplicationId, KeyId, OrganizationId, PermissionId, UserId};
 use crate::domain::lifecycle::{CredentialState, KeyLifecycle, KeyStatus};
 use crate::domain::limits::{AllowedCidrs, RateLimit};
 use crate::domain::user::User;
@@ -53,6 +53,7 @@ struct Row {
     created_at: Timestamp,
     owner_id: Option<String>,
     self_rotate: bool,
+    may_act_id: Option<String>,
 }
 
 impl From<&ApiKey> for Row {
@@ -81,6 +82,7 @@ impl From<&ApiKey> for Row {
             created_at: key.lifecycle.created_at.into(),
             owner_id: key.owner.map(|id| id.to_string()),
             self_rotate: key.self_rotate,
+            may_act_id: key.may_act.map(|id| id.to_string()),
         }
     }
 }
@@ -122,11 +124,19 @@ impl TryFrom<Row> for ApiKey {
             rate_limit: rate_limit(row.rate_requests, row.rate_per_seconds)?,
             default_resource: default_resource
                 .map_err(|error| Error::corrupt("api_keys.default_resource_id", error))?,
+            may_act: may_act(row.may_act_id)?,
             permissions: Vec::new(),
             self_rotate: row.self_rotate,
             epoch: row.epoch,
         })
     }
+}
+
+/// Reads the column of who may act for a key.
+pub(super) fn may_act(text: Option<String>) -> Result<Option<ApplicationId>, Error> {
+    text.map(|id| id.parse())
+        .transpose()
+        .map_err(|error| Error::corrupt("api_keys.may_act_id", error))
 }
 
 /// Reads the column of allowed networks.

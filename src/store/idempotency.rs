@@ -118,14 +118,14 @@ pub fn finish(
     id: &[u8],
     begun_at: jiff::Timestamp,
     answer: &Answer,
-    credential: Option<&CredentialId>,
+    shows: Option<&str>,
 ) -> Result<(), Error> {
     let rows = diesel::update(idempotency::table.filter(running(id.to_vec(), begun_at.into())))
         .set((
             idempotency::state.eq("done"),
             idempotency::status.eq(i32::from(answer.status)),
             idempotency::sealed_answer.eq(answer.sealed.clone()),
-            idempotency::credential_id.eq(credential.map(CredentialId::as_str)),
+            idempotency::credential_id.eq(shows),
         ))
         .execute(connection)?;
     if rows == 1 {
@@ -211,6 +211,14 @@ pub fn clean_unfinished(connection: &mut Connection, node: &str) -> Result<usize
 pub fn erase(connection: &mut Connection, generations: &[CredentialId]) -> Result<(), Error> {
     let ids: Vec<&str> = generations.iter().map(CredentialId::as_str).collect();
     diesel::update(idempotency::table.filter(idempotency::credential_id.eq_any(ids)))
+        .set(idempotency::sealed_answer.eq(None::<Vec<u8>>))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Erases the kept answer that shows the secret of this id.
+pub fn erase_shown(connection: &mut Connection, id: &str) -> Result<(), Error> {
+    diesel::update(idempotency::table.filter(idempotency::credential_id.eq(id)))
         .set(idempotency::sealed_answer.eq(None::<Vec<u8>>))
         .execute(connection)?;
     Ok(())

@@ -10,6 +10,8 @@
 
 pub mod api_keys;
 pub mod audit_chains;
+pub mod applications;
+pub mod assertions;
 pub mod audit_events;
 pub mod audit_segments;
 pub mod backup;
@@ -26,6 +28,7 @@ pub mod key_usage;
 pub mod memberships;
 mod migrations;
 pub mod organizations;
+pub mod permission_users;
 mod pool;
 mod postgres;
 pub mod presented;

@@ -12,7 +12,9 @@ use super::schema::{
 };
 use super::{Connection, Error, Timestamp};
 use crate::domain::credential::ProviderRights;
-use crate::domain::id::{CredentialId, KeyId, OrganizationId, PermissionId, ResourceId};
+use crate::domain::id::{
+    ApplicationId, CredentialId, KeyId, OrganizationId, PermissionId, ResourceId,
+};
 use crate::domain::lifecycle::{CredentialState, KeyLifecycle};
 use crate::domain::limits::{AllowedCidrs, RateLimit};
 use crate::domain::metadata::Metadata;
@@ -57,6 +59,8 @@ pub struct Presented {
     pub rate_limit: Option<RateLimit>,
     /// The resource meant when none is named.
     pub default_resource: Option<ResourceId>,
+    /// Who may act for it.
+    pub may_act: Option<ApplicationId>,
     /// What it may do, sorted: what it was given, as far as its organization may use it and, where its owner is a member, he may do it.
     pub permissions: Vec<PermissionId>,
 }
@@ -131,6 +135,7 @@ struct KeyColumns {
     rate_requests: Option<i32>,
     rate_per_seconds: Option<i32>,
     default_resource_id: Option<String>,
+    may_act_id: Option<String>,
 }
 
 /// The generation of this user name and all around it. One statement: a row for each permission, at least one.
@@ -194,6 +199,7 @@ pub fn find(connection: &mut Connection, name: &UserName) -> Result<Option<Prese
                 api_keys::rate_requests,
                 api_keys::rate_per_seconds,
                 api_keys::default_resource_id,
+                api_keys::may_act_id,
             ),
             (organizations::disabled_at, organizations::limited),
             (users::issuer, users::subject).nullable(),
@@ -280,6 +286,7 @@ fn assemble(row: Row, permissions: Vec<PermissionId>) -> Result<Presented, Error
         rate_limit: super::api_keys::rate_limit(key.rate_requests, key.rate_per_seconds)?,
         default_resource: default_resource
             .map_err(|error| Error::corrupt("api_keys.default_resource_id", error))?,
+        may_act: super::api_keys::may_act(key.may_act_id)?,
         permissions,
     })
 }

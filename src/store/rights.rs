@@ -11,7 +11,7 @@ use diesel::sql_types::Text;
 use super::schema::{membership_roles, role_permissions};
 use super::{Connection, Error};
 use crate::domain::allowance::Allowance;
-use crate::domain::id::{KeyId, OrganizationId, PermissionId, ResourceId};
+use crate::domain::id::{ApplicationId, KeyId, OrganizationId, PermissionId, ResourceId};
 use crate::domain::user::{MemberRole, Membership};
 
 /// What a member's own standing allows him, whatever the organization may use: an admin everything, others what their roles bundle.
@@ -91,6 +91,21 @@ pub fn hold_role(connection: &mut Connection, id: &str) -> Result<(), Error> {
         connection,
         "SELECT id FROM roles WHERE id = $1 FOR SHARE",
         &[id],
+    )
+}
+
+/// Keeps an application and the roles that it holds as they are until this transaction ends.
+pub fn hold_application(connection: &mut Connection, id: &ApplicationId) -> Result<(), Error> {
+    hold(
+        connection,
+        "SELECT id FROM applications WHERE id = $1 FOR SHARE",
+        &[id.as_str()],
+    )?;
+    hold(
+        connection,
+        "SELECT id FROM roles WHERE id IN (SELECT role_id FROM application_roles WHERE application_id = $1) \
+         ORDER BY id FOR SHARE",
+        &[id.as_str()],
     )
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use diesel::prelude::*;
 
-use super::schema::{membership_roles, role_permissions, roles};
+use super::schema::{application_roles, membership_roles, role_permissions, roles};
 use super::{Connection, Error, Place, Timestamp};
 use crate::domain::allowance::Allowance;
 use crate::domain::id::{PermissionId, RoleId};
@@ -179,7 +179,16 @@ pub fn delete(connection: &mut Connection, gone: &Role) -> Result<bool, Error> {
     Ok(diesel::delete(target).execute(connection)? == 1)
 }
 
-/// Who holds it: `usr_… in org_…`, at most `limit` of them.
+/// Takes it from everybody who holds it.
+pub fn take_from_all(connection: &mut Connection, id: &RoleId) -> Result<(), Error> {
+    diesel::delete(membership_roles::table.filter(membership_roles::role_id.eq(id.as_str())))
+        .execute(connection)?;
+    diesel::delete(application_roles::table.filter(application_roles::role_id.eq(id.as_str())))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Who holds it: `usr_… in org_…` and `app_…`, at most `limit` of each.
 pub fn holders(
     connection: &mut Connection,
     id: &RoleId,
@@ -191,8 +200,15 @@ pub fn holders(
         .order((membership_roles::user_id, membership_roles::organization_id))
         .limit(super::count(limit))
         .load(connection)?;
+    let applications: Vec<String> = application_roles::table
+        .filter(application_roles::role_id.eq(id.as_str()))
+        .select(application_roles::application_id)
+        .order(application_roles::application_id)
+        .limit(super::count(limit))
+        .load(connection)?;
     Ok(pairs
         .into_iter()
         .map(|(user, organization)| format!("{user} in {organization}"))
+        .chain(applications)
         .collect())
 }

@@ -169,6 +169,7 @@ table! {
         updated_at -> BigInt,
         owner_id -> Nullable<Text>,
         self_rotate -> Bool,
+        may_act_id -> Nullable<Text>,
     }
 }
 
@@ -198,6 +199,58 @@ table! {
     api_key_permissions (key_id, permission_id) {
         key_id -> Text,
         permission_id -> Text,
+    }
+}
+
+table! {
+    applications (id) {
+        id -> Text,
+        organization_id -> Nullable<Text>,
+        name -> Text,
+        description -> Nullable<Text>,
+        auth_method -> Nullable<Text>,
+        jwks -> Nullable<Text>,
+        legacy_assertion_audience -> Bool,
+        default_resource_id -> Nullable<Text>,
+        allowed_cidrs -> Nullable<Text>,
+        may_act_id -> Nullable<Text>,
+        disabled_at -> Nullable<BigInt>,
+        version -> BigInt,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+table! {
+    application_secrets (id) {
+        id -> Text,
+        application_id -> Text,
+        digest -> Binary,
+        digest_generation -> Integer,
+        hint -> Text,
+        expires_at -> Nullable<BigInt>,
+        created_at -> BigInt,
+    }
+}
+
+table! {
+    application_roles (application_id, role_id) {
+        application_id -> Text,
+        role_id -> Text,
+    }
+}
+
+table! {
+    application_resources (application_id, resource_id) {
+        application_id -> Text,
+        resource_id -> Text,
+    }
+}
+
+table! {
+    used_assertions (id) {
+        id -> Binary,
+        expires_at -> BigInt,
     }
 }
 
@@ -342,6 +395,10 @@ joinable!(role_permissions -> roles (role_id));
 joinable!(credentials -> api_keys (key_id));
 joinable!(api_key_permissions -> api_keys (key_id));
 joinable!(api_key_permissions -> permissions (permission_id));
+joinable!(applications -> organizations (organization_id));
+joinable!(application_roles -> roles (role_id));
+joinable!(application_roles -> applications (application_id));
+joinable!(application_resources -> resources (resource_id));
 joinable!(builtin_user_permissions -> builtin_users (user_name));
 joinable!(key_usage -> api_keys (key_id));
 joinable!(usage_daily -> api_keys (key_id));
@@ -363,6 +420,11 @@ allow_tables_to_appear_in_same_query!(
     api_keys,
     credentials,
     api_key_permissions,
+    applications,
+    application_secrets,
+    application_roles,
+    application_resources,
+    used_assertions,
     builtin_users,
     builtin_user_permissions,
     idp_operations,

@@ -4,7 +4,9 @@ use diesel::dsl::{count, count_star, sql};
 use diesel::prelude::*;
 use diesel::sql_types::Binary;
 
-use super::schema::{api_keys, credentials, idempotency, secrets, signing_keys};
+use super::schema::{
+    api_keys, application_secrets, credentials, idempotency, secrets, signing_keys,
+};
 use super::{Connection, Error, Place, Timestamp};
 use crate::domain::credential::Credential;
 use crate::domain::id::{KeyId, OrganizationId};
@@ -158,7 +160,33 @@ pub fn require_usable(
     }
 }
 
-/// What needs each generation: for tag, digest and provider the keys with a generation that has not ended, for sealing what is sealed
+/// The same for a digest that is made of something else than a key.
+///
+/// # Errors
+/// As [`require_usable`].
+pub fn require_usable_digest(
+    connection: &mut Connection,
+    generation: i32,
+    since: jiff::Timestamp,
+) -> Result<(), Error> {
+    let usable = secrets::table
+        .find((SecretPurpose::Digest.as_str(), generation))
+        .filter(
+            secrets::state
+                .eq("current")
+                .or(secrets::changed_at.ge(Timestamp::from(since))),
+        );
+    if diesel::select(diesel::dsl::exists(usable)).get_result(connection)? {
+        Ok(())
+    } else {
+        Err(Error::unavailable(
+            "this node has not noticed yet that a secret was replaced",
+        ))
+    }
+}
+
+/// What needs each generation: for tag, digest and provider the keys with a generation that has not ended, for digest the secrets of applications
+/// too, for sealing what is sealed
 /// with it, for audit the chains of the trail. Cookies are needed by nothing yet. Whoever seals something new in a table of its own counts it here.
 pub fn needs(
     connection: &mut Connection,
@@ -172,10 +200,24 @@ pub fn needs(
             .group_by(credentials::tag_generation)
             .select((credentials::tag_generation, keys))
             .load(connection)?),
-        SecretPurpose::Digest => Ok(live
-            .group_by(credentials::digest_generation)
-            .select((credentials::digest_generation, keys))
-            .load(connection)?),
+        SecretPurpose::Digest => {
+            let by_keys: Vec<(i32, i64)> = live
+                .group_by(credentials::digest_generation)
+                .select((credentials::digest_generation, keys))
+                .load(connection)?;
+            let lives =
+                application_secrets::expires_at
+                    .is_null()
+                    .or(application_secrets::expires_at
+                        .gt(Timestamp::from(now))
+                        .assume_not_null());
+            let by_clients: Vec<(i32, i64)> = application_secrets::table
+                .filter(lives)
+                .group_by(application_secrets::digest_generation)
+                .select((application_secrets::digest_generation, count_star()))
+                .load(connection)?;
+            Ok(summed(by_keys.into_iter().chain(by_clients)))
+        }
         SecretPurpose::Provider => Ok(live
             .group_by(credentials::provider_generation)
             .select((credentials::provider_generation, keys))
@@ -203,17 +245,25 @@ fn sealed_things(
         .select((sql::<Binary>("substr(sealed_answer, 1, 5)"), count_star()))
         .load(connection)?;
     heads.extend(answers);
-    let mut needs: Vec<(i32, i64)> = Vec::new();
+    let mut counts = Vec::new();
     for (head, count) in heads {
         let number =
             head_generation(&head).map_err(|error| Error::corrupt("a sealed column", error))?;
-        let generation = i32::try_from(number).unwrap_or(i32::MAX) - 1;
+        counts.push((i32::try_from(number).unwrap_or(i32::MAX) - 1, count));
+    }
+    Ok(summed(counts.into_iter()))
+}
+
+/// The counts of each generation as one.
+fn summed(counts: impl Iterator<Item = (i32, i64)>) -> Vec<(i32, i64)> {
+    let mut needs: Vec<(i32, i64)> = Vec::new();
+    for (generation, count) in counts {
         match needs.iter_mut().find(|(known, _)| *known == generation) {
             Some((_, sum)) => *sum += count,
             None => needs.push((generation, count)),
         }
     }
-    Ok(needs)
+    needs
 }
 
 /// A key that is still on some generation of a secret.

@@ -13,7 +13,7 @@ use super::error::{Error, Reason};
 use super::postgres;
 use super::schema::deployment;
 use super::trail::{Entries, Trail};
-use crate::domain::id::{KeyId, OrganizationId};
+use crate::domain::id::{ApplicationId, KeyId, OrganizationId};
 
 /// Something that a memory of rows must forget.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +25,10 @@ pub enum Change {
         /// The user names of the generations that are concerned, under which they are remembered.
         user_names: Vec<String>,
     },
-    /// An organization and with it every key that belongs to it.
+    /// An organization and with it every key and application that belongs to it.
     Organization(OrganizationId),
+    /// An application, its secrets or its roles.
+    Application(ApplicationId),
     /// Resources, permissions, or what roles bundle.
     Catalogue,
     /// The purpose secrets.

@@ -3,6 +3,7 @@
 //! The registry belongs to an instance, so several servers in one process do not mix. Every label is resolved when the
 //! handles are made: on the way of a request nothing is looked up, only counted.
 
+mod oauth;
 mod refusal;
 mod route;
 
@@ -17,6 +18,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+use self::oauth::OAuth;
 pub use self::refusal::Refusal;
 use self::route::Routes;
 pub use self::route::{RouteClass, RouteMetrics};
@@ -34,6 +36,7 @@ pub struct Metrics {
     minted: Counter,
     reused: Counter,
     refusals: [Counter; Refusal::ALL.len()],
+    oauth: OAuth,
     cache_hits: Counter,
     cache_misses: Counter,
     cached_keys: Gauge,
@@ -67,6 +70,7 @@ impl Metrics {
             minted: one(&exchanges, "token", "minted"),
             reused: one(&exchanges, "token", "reused"),
             refusals: Refusal::ALL.map(|refusal| one(&refusals, "reason", refusal.as_str())),
+            oauth: OAuth::register(&mut registry),
             cache_hits: counter(&mut registry, "key_cache_hits", "Keys found in memory"),
             cache_misses: counter(
                 &mut registry,
@@ -138,6 +142,21 @@ impl Metrics {
     /// An exchange was refused.
     pub fn refused(&self, refusal: Refusal) {
         self.refusals[refusal as usize].inc();
+    }
+
+    /// A client got a token for itself.
+    pub fn client_credentials_granted(&self) {
+        self.oauth.client_credentials.inc();
+    }
+
+    /// A token, or a key, was exchanged for a token at the token endpoint.
+    pub fn token_exchange_granted(&self) {
+        self.oauth.token_exchange.inc();
+    }
+
+    /// An OAuth endpoint answered this error.
+    pub fn oauth_refused(&self, error: &'static str) {
+        self.oauth.refused(error);
     }
 
     /// A key was found in memory.

@@ -5,6 +5,7 @@
 //! [`mint`] writes the token, [`verify::Verifier`] takes it back.
 
 pub mod claims;
+pub mod client_assertion;
 pub mod jwk;
 pub mod jws;
 pub mod key_ring;

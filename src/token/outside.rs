@@ -8,7 +8,7 @@
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
@@ -25,6 +25,10 @@ const LEEWAY: SignedDuration = SignedDuration::from_secs(30);
 const MAX_KID: usize = 128;
 /// The most keys of a set that are looked at.
 const MAX_KEYS: usize = 64;
+/// The most keys of a set that somebody writes down here.
+const MAX_KEYS_OF_A_CLIENT: usize = 16;
+/// Members that make a key a private one, or a shared secret (RFC 7518 §6).
+const PRIVATE_MEMBERS: [&str; 8] = ["d", "p", "q", "dp", "dq", "qi", "oth", "k"];
 
 /// What a token must say.
 #[derive(Clone, Debug)]
@@ -45,6 +49,77 @@ struct OutsideKey {
     kid: Option<String>,
     algorithms: Vec<Algorithm>,
     decoding: DecodingKey,
+}
+
+/// How others may sign: all asymmetric (RFC 8725 §3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum OutsideAlgorithm {
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
+    #[serde(rename = "RS256")]
+    Rs256,
+    /// RSASSA-PSS with SHA-256.
+    #[serde(rename = "PS256")]
+    Ps256,
+    /// ECDSA with P-256 and SHA-256.
+    #[serde(rename = "ES256")]
+    Es256,
+    /// Ed25519.
+    #[serde(rename = "EdDSA")]
+    EdDsa,
+}
+
+impl OutsideAlgorithm {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Rs256, Self::Ps256, Self::Es256, Self::EdDsa];
+
+    /// Its name (RFC 7518 §3.1, RFC 8037 §3.1).
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Rs256 => "RS256",
+            Self::Ps256 => "PS256",
+            Self::Es256 => "ES256",
+            Self::EdDsa => "EdDSA",
+        }
+    }
+
+    fn as_library(self) -> Algorithm {
+        match self {
+            Self::Rs256 => Algorithm::RS256,
+            Self::Ps256 => Algorithm::PS256,
+            Self::Es256 => Algorithm::ES256,
+            Self::EdDsa => Algorithm::EdDSA,
+        }
+    }
+}
+
+/// The kind and the claims of a token whose signature is good.
+pub(super) struct Signed {
+    /// `typ` of the header, in lower case and without `application/`.
+    pub(super) typ: Option<String>,
+    /// What it says.
+    pub(super) claims: Map<String, Value>,
+}
+
+/// A JWK set that is not taken as it is.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum JwkSetError {
+    /// Not `{"keys":[…]}` of objects, or a name twice in one.
+    #[error("must be a JWK set: an object with the member keys")]
+    Shape,
+    /// No key, or too many.
+    #[error("must hold 1 to 16 keys")]
+    Number,
+    /// A key with a private member.
+    #[error("keys[{0}] holds a private key: give the public one alone, and take that one for lost")]
+    Private(usize),
+    /// A key that verifies nothing here.
+    #[error(
+        "keys[{0}] must be RSA of 2048 bits or more, EC on P-256, or OKP on Ed25519, for signatures"
+    )]
+    Unusable(usize),
+    /// A kid that another key has too.
+    #[error("keys[{0}] has the kid of another")]
+    Repeated(usize),
 }
 
 /// Why an outside token is refused. To whoever presented it each of these is the same "invalid token".
@@ -77,9 +152,14 @@ pub struct NotAJwkSet(#[source] serde_json::Error);
 
 /// The `iss` that a token claims, unverified, so that it can be told whose rules it goes by.
 pub fn unverified_issuer(jwt: &str) -> Option<String> {
+    unverified_claim(jwt, "iss")
+}
+
+/// A claim that is a text, unverified.
+pub(super) fn unverified_claim(jwt: &str, name: &str) -> Option<String> {
     let [_, claims, _] = parts(jwt).ok()?;
-    match object(claims).ok()?.remove("iss") {
-        Some(Value::String(issuer)) => Some(issuer),
+    match object(claims).ok()?.remove(name) {
+        Some(Value::String(text)) => Some(text),
         _ => None,
     }
 }
@@ -123,6 +203,36 @@ impl OutsideKeys {
         Ok(Self(keys.collect()))
     }
 
+    /// Reads a set of which every key must be usable here, public, and named once: what its owner writes down is what counts.
+    ///
+    /// # Errors
+    /// See [`JwkSetError`].
+    pub fn read_strictly(json: &[u8]) -> Result<Self, JwkSetError> {
+        let StrictObject(mut set) = serde_json::from_slice(json).map_err(|_| JwkSetError::Shape)?;
+        let Some(Value::Array(members)) = set.remove("keys") else {
+            return Err(JwkSetError::Shape);
+        };
+        if members.is_empty() || members.len() > MAX_KEYS_OF_A_CLIENT {
+            return Err(JwkSetError::Number);
+        }
+        let mut keys: Vec<OutsideKey> = Vec::with_capacity(members.len());
+        for (index, key) in members.iter().enumerate() {
+            let members = key.as_object().ok_or(JwkSetError::Shape)?;
+            if PRIVATE_MEMBERS
+                .iter()
+                .any(|name| members.contains_key(*name))
+            {
+                return Err(JwkSetError::Private(index));
+            }
+            let key = OutsideKey::read(members).ok_or(JwkSetError::Unusable(index))?;
+            if key.kid.is_some() && keys.iter().any(|other| other.kid == key.kid) {
+                return Err(JwkSetError::Repeated(index));
+            }
+            keys.push(key);
+        }
+        Ok(Self(keys))
+    }
+
     /// Who an access token names, if it is good now by these rules.
     ///
     /// # Errors
@@ -133,8 +243,28 @@ impl OutsideKeys {
         rules: &OutsideRules,
         now: Timestamp,
     ) -> Result<Subject, OutsideError> {
+        let signed = self.signed_claims(jwt, &OutsideAlgorithm::ALL)?;
+        if !matches!(signed.typ.as_deref(), None | Some("jwt" | "at+jwt")) {
+            return Err(JwsError::HeaderMember("typ").into());
+        }
+        judge(&signed.claims, rules, now)
+    }
+
+    /// What a JWT says that one of these keys signed with one of these algorithms; nothing of it is judged yet.
+    pub(super) fn signed_claims(
+        &self,
+        jwt: &str,
+        allowed: &[OutsideAlgorithm],
+    ) -> Result<Signed, OutsideError> {
         let [header, ..] = parts(jwt)?;
-        let (algorithm, kid) = read_header(object(header)?)?;
+        let UnverifiedHeader {
+            algorithm,
+            kid,
+            typ,
+        } = read_header(object(header)?)?;
+        if !allowed.iter().any(|one| one.as_library() == algorithm) {
+            return Err(JwsError::HeaderMember("alg").into());
+        }
         let mut fitting = self.0.iter().filter(|key| {
             let named = kid.is_none() || key.kid == kid;
             named && key.algorithms.contains(&algorithm)
@@ -156,14 +286,18 @@ impl OutsideKeys {
                 _ => OutsideError::Signature(error),
             })?
             .claims;
-        judge(&claims, rules, now)
+        Ok(Signed { typ, claims })
     }
 }
 
-/// The algorithm and the name of the key, from a header that means what it says.
-fn read_header(
-    mut members: Map<String, Value>,
-) -> Result<(Algorithm, Option<String>), OutsideError> {
+/// What a header says, as far as it means what it says.
+struct UnverifiedHeader {
+    algorithm: Algorithm,
+    kid: Option<String>,
+    typ: Option<String>,
+}
+
+fn read_header(mut members: Map<String, Value>) -> Result<UnverifiedHeader, OutsideError> {
     for changes in ["crit", "b64", "zip", "enc"] {
         if members.contains_key(changes) {
             return Err(JwsError::HeaderMember(changes).into());
@@ -174,13 +308,14 @@ fn read_header(
         Some(Value::String(text)) => Ok(Some(text)),
         Some(_) => Err(JwsError::HeaderMember(name)),
     };
-    let typ = text("typ")?.map(|typ| typ.to_ascii_lowercase());
-    let typ = typ
-        .as_deref()
-        .map(|typ| typ.trim_start_matches("application/"));
-    if !matches!(typ, None | Some("jwt" | "at+jwt")) {
-        return Err(JwsError::HeaderMember("typ").into());
-    }
+    let typ = text("typ")?.map(|typ| {
+        let typ = typ.to_ascii_lowercase();
+        // Media types may leave `application/` out (RFC 7515 §4.1.9).
+        match typ.strip_prefix("application/") {
+            Some(short) => short.to_owned(),
+            None => typ,
+        }
+    });
     if text("cty")?.is_some() {
         return Err(JwsError::HeaderMember("cty").into());
     }
@@ -195,7 +330,11 @@ fn read_header(
         Some("EdDSA" | "Ed25519") => Algorithm::EdDSA,
         _ => return Err(JwsError::HeaderMember("alg").into()),
     };
-    Ok((algorithm, kid))
+    Ok(UnverifiedHeader {
+        algorithm,
+        kid,
+        typ,
+    })
 }
 
 fn judge(

@@ -34,6 +34,9 @@ const FOR_HOLDERS: [&str; 4] = [
 /// Reviewed: a gateway asks for the holder of a key.
 const FOR_GATEWAYS: [&str; 2] = ["GET /forward-auth", "GET /forward-auth/{path}"];
 
+/// Reviewed: a client of the authorization server proves who it is to the handler.
+const FOR_CLIENTS: [&str; 1] = ["POST /oauth/token"];
+
 fn names(wanted: impl Fn(Access) -> bool) -> Vec<String> {
     let rows = routes();
     let rows = rows.iter().filter(|row| wanted(row.access));
@@ -47,6 +50,7 @@ fn the_routes_that_are_open_are_these() {
     assert_eq!(names(|access| access == Access::Key), FOR_HOLDERS);
     assert_eq!(names(|access| access == Access::Gateway), FOR_GATEWAYS);
     assert_eq!(names(|access| access == Access::AnyCaller), FOR_ANY_CALLER);
+    assert_eq!(names(|access| access == Access::Client), FOR_CLIENTS);
 }
 
 #[tokio::test]
@@ -84,7 +88,7 @@ async fn every_managing_route_wants_a_token_with_its_scope() {
         let scope = match row.access {
             Access::Management(scope) => Some(scope),
             Access::AnyCaller => None,
-            Access::Public | Access::Key | Access::Gateway => continue,
+            Access::Public | Access::Key | Access::Gateway | Access::Client => continue,
         };
         let path = filled(&shop, &key.id, &row);
         let call = || app.request(row.method.as_str(), &path).json(json!({}));

@@ -1,5 +1,6 @@
 //! The integration tests, one binary (each binary more is a link of the whole tree more).
 
+mod applications;
 mod architecture;
 mod audit_events;
 mod audit_trail;
@@ -21,6 +22,7 @@ mod keys;
 mod kill;
 mod lost_updates;
 mod management;
+mod oauth;
 mod openapi;
 mod organizations;
 mod outages;

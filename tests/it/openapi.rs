@@ -96,6 +96,7 @@ async fn the_document_says_which_credential_each_route_wants() {
             Access::Key | Access::Gateway => json!([{"api_key": []}]),
             Access::AnyCaller => json!([{"management": []}]),
             Access::Management(scope) => json!([{"management": [scope]}]),
+            Access::Client => json!([{"client": []}]),
         };
         assert_eq!(*security, expected, "{method} {}", row.path);
     }

@@ -317,7 +317,12 @@ async fn permissions_are_added_listed_and_removed() {
         .send()
         .await
         .problem("not_found");
-    app.delete(&path).operator().send().await.expect(204);
+    let refused = app.delete(&path).operator().send().await;
+    let refused = refused.problem("permission_in_use");
+    assert!(refused.text("detail").contains(&key.id));
+    assert_eq!(app.claims(&key.key).await["scope"], "refund:payment");
+    let all = format!("{path}?cascade=true");
+    app.delete(&all).operator().send().await.expect(204);
     app.delete(&path)
         .operator()
         .send()

@@ -7,7 +7,7 @@ use super::{ShownKey, follow, names, show};
 use crate::broker::{Broker, Caller, Conflict, Error, OwnerName, audit};
 use crate::domain::api_key::ApiKey;
 use crate::domain::audit::Origin;
-use crate::domain::id::KeyId;
+use crate::domain::id::{ApplicationId, KeyId};
 use crate::domain::limits::{AllowedCidrs, RateLimit};
 use crate::domain::metadata::Metadata;
 use crate::domain::resource::ResourceIdentifier;
@@ -36,6 +36,8 @@ pub struct KeyChange {
     pub owner: Option<Option<OwnerName>>,
     /// Whether its holder may have it replaced.
     pub self_rotate: Option<bool>,
+    /// Who may act for it.
+    pub may_act: Option<Option<ApplicationId>>,
 }
 
 impl KeyChange {
@@ -47,6 +49,7 @@ impl KeyChange {
             || self.expires_at.is_some()
             || self.owner.is_some()
             || self.self_rotate == Some(true)
+            || self.may_act.is_some()
     }
 
     /// Names of what is to change, for the audit row.
@@ -61,6 +64,7 @@ impl KeyChange {
             ("default_resource", self.default_resource.is_some()),
             ("owner", self.owner.is_some()),
             ("self_rotate", self.self_rotate.is_some()),
+            ("may_act", self.may_act.is_some()),
         ]
         .into_iter()
         .filter_map(|(name, changes)| changes.then_some(name))
@@ -94,6 +98,9 @@ impl Broker {
         let fields = change.fields();
         let loosens = change.may_loosen();
         let before = stored.key.clone();
+        if let Some(named) = change.may_act {
+            self.check_may_act(named).await?;
+        }
         let owner = match change.owner.clone() {
             None => stored.owner.clone(),
             Some(named) => self.changed_owner(&before, named, caller, &origin).await?,
@@ -197,6 +204,7 @@ impl Broker {
             metadata: change.metadata.unwrap_or(key.metadata),
             allowed_cidrs: change.allowed_cidrs.unwrap_or(key.allowed_cidrs),
             rate_limit: change.rate_limit.unwrap_or(key.rate_limit),
+            may_act: change.may_act.unwrap_or(key.may_act),
             default_resource,
             self_rotate: change.self_rotate.unwrap_or(key.self_rotate),
             lifecycle,
@@ -229,7 +237,9 @@ fn is_looser(before: &ApiKey, after: &ApiKey) -> bool {
     let freed = before.owner.is_some() && before.owner != after.owner;
     // Whoever may rotate it may have it rotated by its holder; who may not, may not have that done for him either.
     let replaceable = !before.self_rotate && after.self_rotate;
-    enabled || longer || faster || wider || freed || replaceable
+    // Where nobody is named, whoever a rule lets may act.
+    let others_may_act = before.may_act.is_some() && before.may_act != after.may_act;
+    enabled || longer || faster || wider || freed || replaceable || others_may_act
 }
 
 #[cfg(test)]
@@ -252,6 +262,7 @@ mod tests {
             allowed_cidrs: None,
             rate_limit: None,
             default_resource: None,
+            may_act: None,
             permissions: Vec::new(),
             self_rotate: false,
             epoch: 1,

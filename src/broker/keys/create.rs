@@ -13,7 +13,7 @@ use crate::broker::{Broker, Caller, Conflict, Error, OwnerName, audit};
 use crate::domain::api_key::ApiKey;
 use crate::domain::audit::Origin;
 use crate::domain::credential::Credential;
-use crate::domain::id::{KeyId, OrganizationId};
+use crate::domain::id::{ApplicationId, KeyId, OrganizationId};
 use crate::domain::lifecycle::{CredentialState, KeyLifecycle};
 use crate::domain::limits::{AllowedCidrs, RateLimit};
 use crate::domain::metadata::Metadata;
@@ -47,6 +47,8 @@ pub struct NewKey {
     pub allowed_cidrs: Option<AllowedCidrs>,
     /// How often it may be traded.
     pub rate_limit: Option<RateLimit>,
+    /// Who may act for it.
+    pub may_act: Option<ApplicationId>,
     /// Where its user lives; the default provider, if none.
     pub provider: Option<ProviderName>,
     /// Whether its holder may have it replaced.
@@ -130,6 +132,7 @@ impl Broker {
                 "there is no identity provider of that name",
             ));
         }
+        self.check_may_act(new.may_act).await?;
         let (ids, catalogue) = self.resolve(&new.permissions).await?;
         let default = new.default_resource.map(|identifier| {
             let held = new.permissions.at(&identifier).is_some();
@@ -156,6 +159,7 @@ impl Broker {
             allowed_cidrs: new.allowed_cidrs,
             rate_limit: new.rate_limit,
             default_resource: default.transpose()?,
+            may_act: new.may_act,
             permissions: ids,
             self_rotate: new.self_rotate,
             epoch: 1,

@@ -20,6 +20,7 @@ use crate::http::idempotency_key::OptionalIdempotencyKey;
 use crate::http::json::{Json, OptionalRawJson};
 use crate::http::key_object::{IssuedKeyObject, KeyObject};
 use crate::http::management::{kept, once, respond};
+use crate::http::may_act::MayAct;
 use crate::http::moment::Moment;
 use crate::http::object;
 use crate::http::owner::OwnerField;
@@ -72,6 +73,10 @@ pub struct UpdateKey {
     #[serde(default)]
     #[schema(value_type = bool, required = false)]
     self_rotate: Patch<bool>,
+    /// Who may act for it in a token exchange; null: whoever a rule lets.
+    #[serde(default, deserialize_with = "object::patch")]
+    #[schema(value_type = Option<Object>)]
+    may_act: Patch<MayAct>,
 }
 
 /// What a key may do from now on.
@@ -166,6 +171,10 @@ pub async fn update_key(
             .change()
             .map(|owner| owner.map(|OwnerField(owner)| owner)),
         self_rotate: body.self_rotate.unless_null("self_rotate")?,
+        may_act: body
+            .may_act
+            .change()
+            .map(|may_act| may_act.map(|may_act| may_act.application_id)),
     };
     let expected = |version| if_match.allows(version);
     Ok(shown(

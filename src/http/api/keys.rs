@@ -22,6 +22,7 @@ use crate::http::idempotency_key::OptionalIdempotencyKey;
 use crate::http::json::RawJson;
 use crate::http::key_object::{IssuedKeyObject, KeyObject};
 use crate::http::management::{kept, once, respond};
+use crate::http::may_act::MayAct;
 use crate::http::moment::Moment;
 use crate::http::object;
 use crate::http::owner::{OwnerField, OwnerParameter};
@@ -82,6 +83,9 @@ pub struct CreateKey {
     #[serde(default, deserialize_with = "object::optional")]
     #[schema(value_type = Option<Object>, example = json!({"requests": 100, "per_seconds": 60}))]
     rate_limit: Option<RateLimit>,
+    /// Who may act for it in a token exchange. Left out: whoever a rule lets.
+    #[serde(default, deserialize_with = "object::optional")]
+    may_act: Option<MayAct>,
     /// The identity provider that holds its user. Left out: the default one.
     #[schema(value_type = Option<String>)]
     identity_provider: Option<ProviderName>,
@@ -149,6 +153,7 @@ pub async fn create_key(
         metadata: body.metadata.unwrap_or_default(),
         allowed_cidrs: body.allowed_cidrs,
         rate_limit: body.rate_limit,
+        may_act: body.may_act.map(|may_act| may_act.application_id),
         provider: body.identity_provider,
         self_rotate: body.self_rotate.unwrap_or(false),
     };

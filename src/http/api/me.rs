@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::Call;
 use super::users::UserBody;
 use crate::broker::Me;
-use crate::domain::id::{KeyId, OrganizationId};
+use crate::domain::id::{ApplicationId, KeyId, OrganizationId};
 use crate::domain::user::MemberRole;
 use crate::http::key_object::{ResourceScopes, in_words};
 use crate::http::problem::Problem;
@@ -25,6 +25,9 @@ pub struct MeBody {
     /// The key that he is; null: none.
     #[schema(value_type = Option<String>, required)]
     key_id: Option<KeyId>,
+    /// The application that it is; null: none.
+    #[schema(value_type = Option<String>, required)]
+    application_id: Option<ApplicationId>,
     /// The person that he is; null: none.
     #[schema(required)]
     user: Option<UserBody>,
@@ -59,6 +62,7 @@ pub struct MyOrganization {
 pub async fn me(call: Call, _: NoQuery) -> Result<web::Json<MeBody>, Problem> {
     let Me {
         key,
+        application,
         user,
         operator,
         organizations,
@@ -73,6 +77,7 @@ pub async fn me(call: Call, _: NoQuery) -> Result<web::Json<MeBody>, Problem> {
         subject: call.caller.actor.to_string(),
         operator,
         key_id: key,
+        application_id: application,
         user: user.as_ref().map(UserBody::from),
         scopes: call.caller.scopes.iter().map(ToString::to_string).collect(),
         organizations: organizations.collect(),

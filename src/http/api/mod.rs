@@ -4,6 +4,9 @@
 //! are those of [`super::management`]: items carry `ETag`, a change may be bound to one with `If-Match`, and a creation that is
 //! repeated with its `Idempotency-Key` gives the same answer again.
 
+pub mod application_roles;
+pub mod application_secrets;
+pub mod applications;
 pub mod audit_events;
 pub mod bulk_revoke;
 pub mod explain;

@@ -12,6 +12,7 @@ use crate::domain::id::{PermissionId, ResourceId};
 use crate::domain::permission::Permission;
 use crate::domain::scope::ScopeToken;
 use crate::domain::text::Description;
+use crate::http::cascade::Cascade;
 use crate::http::etag::IfMatch;
 use crate::http::idempotency_key::OptionalIdempotencyKey;
 use crate::http::json::RawJson;
@@ -173,19 +174,21 @@ pub async fn show_permission(
 
 /// Remove a permission
 ///
-/// Every key loses it at once; tokens that were issued live until they expire. Only for the deployment's operator.
+/// While it is in use, by keys, roles or organizations, the answer is 409 `permission_in_use`, which names them; with `cascade=true` they
+/// lose it at once. Tokens that were issued live until they expire. Only for the deployment's operator.
 #[utoipa::path(
     delete, path = "/v1/resources/{id}/permissions/{permission_id}", tag = "resources",
     params(
         ("id" = String, Path, description = "The resource's id, `res_…`."),
         ("permission_id" = String, Path, description = "The permission's id, `per_…`."),
         ("If-Match" = Option<String>, Header, description = "The permission's `ETag`."),
+        Cascade,
     ),
     responses((status = 204, description = "It is removed")),
 )]
 pub async fn delete_permission(
     call: Call,
-    _: NoQuery,
+    Query(Cascade { cascade }): Query<Cascade>,
     Ids(resource, id): Ids<ResourceId, PermissionId>,
     if_match: IfMatch,
 ) -> Result<HttpResponse, Problem> {
@@ -195,7 +198,7 @@ pub async fn delete_permission(
         return Err(Problem::precondition_failed());
     }
     call.broker
-        .delete_permission(resource, id, &call.caller, call.origin())
+        .delete_permission(resource, id, cascade, &call.caller, call.origin())
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }

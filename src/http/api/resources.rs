@@ -14,6 +14,7 @@ use crate::domain::id::ResourceId;
 use crate::domain::permission::Permission;
 use crate::domain::resource::{MetadataClaims, Resource, ResourceIdentifier, TokenLifetime};
 use crate::domain::text::Name;
+use crate::http::cascade::Cascade;
 use crate::http::etag::IfMatch;
 use crate::http::idempotency_key::OptionalIdempotencyKey;
 use crate::http::json::{Json, RawJson};
@@ -276,25 +277,27 @@ pub async fn update_resource(
 
 /// Remove a resource
 ///
-/// With its permissions, which every key loses at once; tokens that were issued live until they expire. Only for the deployment's
-/// operator.
+/// While it is in use, by keys, roles, organizations or applications, the answer is 409 `resource_in_use`, which names them; with
+/// `cascade=true` every key and every role loses its permissions at once. Tokens that were issued live until they expire. Only for the
+/// deployment's operator.
 #[utoipa::path(
     delete, path = "/v1/resources/{id}", tag = "resources",
     params(
         ("id" = String, Path, description = "The resource's id, `res_…`."),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that is to be removed."),
+        Cascade,
     ),
     responses((status = 204, description = "It is removed")),
 )]
 pub async fn delete_resource(
     call: Call,
-    _: NoQuery,
+    Query(Cascade { cascade }): Query<Cascade>,
     Id(id): Id<ResourceId>,
     if_match: IfMatch,
 ) -> Result<HttpResponse, Problem> {
     let expected = |version| if_match.allows(version);
     call.broker
-        .delete_resource(id, &call.caller, call.origin(), expected)
+        .delete_resource(id, cascade, &call.caller, call.origin(), expected)
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }

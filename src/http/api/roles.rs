@@ -12,6 +12,7 @@ use crate::broker::{NewRole, RoleChange, ShownRole};
 use crate::domain::id::RoleId;
 use crate::domain::role::RoleKind;
 use crate::domain::text::{Description, Name};
+use crate::http::cascade::Cascade;
 use crate::http::etag::IfMatch;
 use crate::http::idempotency_key::OptionalIdempotencyKey;
 use crate::http::json::{Json, RawJson};
@@ -242,24 +243,25 @@ pub async fn update_role(
 
 /// Remove a role
 ///
-/// While somebody holds it the answer is 409 `role_in_use`, which names them. Only for the deployment's operator.
+/// While somebody holds it the answer is 409 `role_in_use`, which names them; with `cascade=true` they lose it. Only for the deployment's operator.
 #[utoipa::path(
     delete, path = "/v1/roles/{id}", tag = "roles",
     params(
         ("id" = String, Path, description = "The role's id, `rol_…`."),
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that is to be removed."),
+        Cascade,
     ),
     responses((status = 204, description = "It is removed")),
 )]
 pub async fn delete_role(
     call: Call,
-    _: NoQuery,
+    Query(Cascade { cascade }): Query<Cascade>,
     Id(id): Id<RoleId>,
     if_match: IfMatch,
 ) -> Result<HttpResponse, Problem> {
     let expected = |version| if_match.allows(version);
     call.broker
-        .delete_role(id, &call.caller, call.origin(), expected)
+        .delete_role(id, cascade, &call.caller, call.origin(), expected)
         .await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -44,6 +44,7 @@ async fn a_key_is_shown_with_its_secret_once() {
             "allowed_cidrs": null,
             "rate_limit": null,
             "self_rotate": false,
+            "may_act": null,
             "identity": {"provider": "builtin", "subject": "k_…"},
             "key": "kgy_1…",
         })

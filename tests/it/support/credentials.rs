@@ -23,6 +23,18 @@ pub(crate) struct Key<'a>(pub(crate) &'a str);
 /// The bearer of a token.
 pub(crate) struct Bearer<'a>(pub(crate) &'a str);
 
+/// A client of the authorization server, by HTTP Basic.
+pub(crate) struct Basic<'a>(pub(crate) &'a str, pub(crate) &'a str);
+
+impl Credential for Basic<'_> {
+    fn header(&self, _: &TestApp) -> Option<(&'static str, String)> {
+        use base64::Engine as _;
+        let pair = format!("{}:{}", self.0, self.1);
+        let encoded = base64::engine::general_purpose::STANDARD.encode(pair);
+        Some(("Authorization", format!("Basic {encoded}")))
+    }
+}
+
 impl Credential for Anonymous {
     fn header(&self, _: &TestApp) -> Option<(&'static str, String)> {
         None

@@ -10,6 +10,7 @@ pub(crate) mod node;
 pub(crate) mod openid_issuer;
 pub(crate) mod process;
 pub(crate) mod redactions;
+pub(crate) mod signer;
 pub(crate) mod test_app;
 pub(crate) mod transcript;
 pub(crate) mod verifier;

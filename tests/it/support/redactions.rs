@@ -25,7 +25,7 @@ fn redacted_member(name: &str, value: &Value) -> Value {
 }
 
 fn kind(text: &str) -> Option<&'static str> {
-    const IDS: [(&str, &str); 10] = [
+    const IDS: [(&str, &str); 12] = [
         ("key_", "key_…"),
         ("org_", "org_…"),
         ("crd_", "crd_…"),
@@ -33,6 +33,8 @@ fn kind(text: &str) -> Option<&'static str> {
         ("per_", "per_…"),
         ("usr_", "usr_…"),
         ("rol_", "rol_…"),
+        ("app_", "app_…"),
+        ("sec_", "sec_…"),
         ("aud_", "aud_…"),
         ("k_", "k_…"),
         ("kgy_…", "kgy_…"),
@@ -43,6 +45,9 @@ fn kind(text: &str) -> Option<&'static str> {
     };
     if text.starts_with("kgy_1") {
         return Some("kgy_1…");
+    }
+    if text.starts_with("kgs_") {
+        return Some("kgs_…");
     }
     if text.starts_with("eyJ") && text.matches('.').count() == 2 {
         return Some("[jwt]");

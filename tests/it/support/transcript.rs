@@ -285,7 +285,10 @@ impl Answer {
         );
         assert!(self.header("server").is_none(), "{all}");
         assert!(self.status < 500 || self.status == 503, "a defect\n{all}");
-        if self.status >= 400 && self.header("content-type") != Some("application/json") {
+        let is_oauth = self.request.contains(" /oauth/");
+        if self.status >= 400 && is_oauth {
+            self.check_oauth_error(&all);
+        } else if self.status >= 400 && self.header("content-type") != Some("application/json") {
             self.check_problem(id, &all);
         }
         match self.status {
@@ -299,9 +302,41 @@ impl Answer {
             }
             _ => {}
         }
-        if self.json["key"].is_string() || self.json["access_token"].is_string() {
+        let shows = ["key", "access_token", "client_secret"];
+        if shows.iter().any(|member| self.json[member].is_string()) {
             assert_eq!(self.header("cache-control"), Some("no-store"), "{all}");
         }
+    }
+
+    /// RFC 6749 §5.2, as the contract wants it.
+    #[track_caller]
+    fn check_oauth_error(&self, all: &str) {
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/json"),
+            "{all}"
+        );
+        assert_eq!(self.header("cache-control"), Some("no-store"), "{all}");
+        assert_eq!(self.header("pragma"), Some("no-cache"), "{all}");
+        let members = self.json.as_object().map(|members| members.len());
+        assert_eq!(members, Some(2), "{all}");
+        for member in ["error", "error_description"] {
+            let text = self.json[member].as_str().unwrap_or_default();
+            let safe = |byte: u8| matches!(byte, 0x20..=0x21 | 0x23..=0x5B | 0x5D..=0x7E);
+            assert!(!text.is_empty() && text.bytes().all(safe), "TOK-13\n{all}");
+        }
+    }
+
+    /// Fails unless it is this error of an OAuth endpoint, with the status that goes with it.
+    #[track_caller]
+    pub(crate) fn oauth_error(self, error: &str) -> Self {
+        assert_eq!(self.json["error"], error, "{}", self.transcript());
+        let status = match error {
+            "invalid_client" => 401,
+            "temporarily_unavailable" => 503,
+            _ => 400,
+        };
+        self.expect(status)
     }
 
     /// RFC 9457, as the contract wants it.

@@ -25,6 +25,9 @@ impl Witness {
         if let Some(key) = answer["key"].as_str() {
             self.keep_key(key);
         }
+        if let Some(secret) = answer["client_secret"].as_str() {
+            self.keep(secret);
+        }
         if let Some(token) = answer["access_token"].as_str() {
             self.keep_token(token);
         }

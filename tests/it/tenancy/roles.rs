@@ -123,6 +123,16 @@ async fn a_role_that_somebody_holds_is_not_removed_and_he_is_named() {
 }
 
 #[tokio::test]
+async fn a_role_that_goes_with_all_that_hold_it_is_taken_from_them_at_once() {
+    let (shop, user, role) = shop_with_member(&["write:payment"]).await;
+    let key = shop.issue(json!({"owner": user})).await;
+    assert!(scope(&shop.app, &key.key).await.is_some());
+    let path = format!("/v1/roles/{role}?cascade=true");
+    shop.app.delete(&path).operator().send().await.expect(204);
+    assert_eq!(scope(&shop.app, &key.key).await, None);
+}
+
+#[tokio::test]
 async fn what_a_role_bundles_counts_at_once_for_the_keys_of_its_holders() {
     let (shop, user, role) = shop_with_member(&["read:payment", "write:payment"]).await;
     let key = shop.issue(json!({"owner": user})).await;

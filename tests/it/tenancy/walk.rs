@@ -26,7 +26,7 @@ enum Met {
 use Met::{Forbidden, NotThere, OwnThings, Unknown};
 
 /// Every managing path. Reviewed: whoever adds a line says what a stranger meets there.
-const PATHS: [(&str, &str, Met); 55] = [
+const PATHS: [(&str, &str, Met); 70] = [
     ("POST", "/v1/keys", Unknown),
     ("GET", "/v1/keys", OwnThings),
     ("POST", "/v1/keys/revoke", NotThere),
@@ -57,6 +57,23 @@ const PATHS: [(&str, &str, Met); 55] = [
     ("PATCH", "/v1/users/{id}", Forbidden),
     ("DELETE", "/v1/users/{id}", Forbidden),
     ("GET", "/v1/me", OwnThings),
+    ("POST", "/v1/applications", Unknown),
+    ("GET", "/v1/applications", OwnThings),
+    ("GET", "/v1/applications/{id}", NotThere),
+    ("PATCH", "/v1/applications/{id}", NotThere),
+    ("DELETE", "/v1/applications/{id}", NotThere),
+    ("POST", "/v1/applications/{id}/secrets", NotThere),
+    ("GET", "/v1/applications/{id}/secrets", NotThere),
+    ("GET", "/v1/applications/{id}/secrets/{secret_id}", NotThere),
+    (
+        "DELETE",
+        "/v1/applications/{id}/secrets/{secret_id}",
+        NotThere,
+    ),
+    ("GET", "/v1/applications/{id}/roles", NotThere),
+    ("POST", "/v1/applications/{id}/roles", NotThere),
+    ("PUT", "/v1/applications/{id}/roles", NotThere),
+    ("DELETE", "/v1/applications/{id}/roles/{role_id}", NotThere),
     ("POST", "/v1/roles", Forbidden),
     ("GET", "/v1/roles", OwnThings),
     ("GET", "/v1/roles/{id}", NotThere),
@@ -91,6 +108,8 @@ const PATHS: [(&str, &str, Met); 55] = [
     ("GET", "/v1/audit-events", OwnThings),
     // The same once more, narrowed to what is not his.
     ("GET", "/v1/keys?organization_id={org}", OwnThings),
+    ("GET", "/v1/applications?organization_id={org}", OwnThings),
+    ("DELETE", "/v1/applications/{id}?cascade=true", NotThere),
     ("GET", "/v1/keys?owner={user_id}", OwnThings),
     ("GET", "/v1/users?sub=ann", OwnThings),
     ("GET", "/v1/audit-events?organization_id={org}", OwnThings),
@@ -101,6 +120,11 @@ const PATHS: [(&str, &str, Met); 55] = [
 fn body(path: &str, home: &Home) -> Value {
     match path {
         "/v1/keys" => home.shop.wanted(json!({"permissions": []})),
+        "/v1/applications" => {
+            json!({"name": "x", "organization_id": home.shop.organization})
+        }
+        "/v1/applications/{id}/secrets" => json!({}),
+        "/v1/applications/{id}/roles" => json!({"roles": []}),
         "/v1/keys/revoke" => json!({"organization_id": home.shop.organization}),
         "/v1/keys/{id}/permissions" => json!({"permissions": []}),
         "/v1/organizations/{id}/permissions" => json!({"permissions": null}),
@@ -124,6 +148,8 @@ struct Home {
     user: String,
     role: String,
     permission: String,
+    application: String,
+    secret: String,
 }
 
 impl Home {
@@ -133,11 +159,14 @@ impl Home {
             path if path.starts_with("/v1/organizations") => &self.shop.organization,
             path if path.starts_with("/v1/resources") => &self.shop.payment,
             path if path.starts_with("/v1/users") => &self.user,
+            path if path.starts_with("/v1/applications") => &self.application,
             _ => &self.role,
         };
         path.replace("{id}", id)
             .replace("{permission_id}", &self.permission)
             .replace("{user_id}", &self.user)
+            .replace("{secret_id}", &self.secret)
+            .replace("{role_id}", &self.role)
             .replace("{org}", &self.shop.organization)
             .replace("{key}", &self.key.id)
             .replace("{purpose}", "tag")
@@ -146,8 +175,10 @@ impl Home {
     }
 
     /// What must be in no answer.
-    fn traces(&self) -> [&str; 9] {
+    fn traces(&self) -> [&str; 11] {
         [
+            &self.application,
+            &self.secret,
             &self.shop.organization,
             &self.key.id,
             &self.user,
@@ -171,6 +202,10 @@ async fn neighbours() -> (Home, Manager) {
         .operator();
     let list = list.send().await.expect(200);
     let permission = list["items"][0]["id"].as_str().unwrap().to_owned();
+    let body = json!({"name": "the scales", "organization_id": shop.organization});
+    let made = app.post("/v1/applications").operator().json(body);
+    let made = made.send().await.expect(201);
+    let (application, secret) = (made.text("id"), made.text("client_secret_id"));
     // Next door may use the cart alone, and the management API.
     let own = app
         .get("/v1/resources?limit=200")
@@ -210,6 +245,8 @@ async fn neighbours() -> (Home, Manager) {
         user,
         role,
         permission,
+        application,
+        secret,
     };
     (
         home,

@@ -191,6 +191,10 @@ async fn a_permission_that_is_deleted_is_gone_from_the_next_token() {
         .iter()
         .find(|item| item["name"] == "write:payment");
     let path = format!("{path}/{}", write.unwrap()["id"].as_str().unwrap());
+    let refused = shop.app.delete(&path).operator().send().await;
+    let refused = refused.problem("permission_in_use").text("detail");
+    assert!(refused.contains(&key.id), "{refused}");
+    let path = format!("{path}?cascade=true");
     shop.app.delete(&path).operator().send().await.expect(204);
     assert_eq!(shop.app.claims(&key.key).await["scope"], "read:payment");
     let body = json!({"resource": PAYMENT, "scope": "write:payment"});
@@ -218,7 +222,7 @@ async fn a_resource_that_is_deleted_is_no_target_any_more() {
         .issue(json!({"permissions": two(), "default_resource": PAYMENT}))
         .await;
     shop.app.trade(&key.key).await.expect(200);
-    let path = format!("/v1/resources/{}", shop.payment);
+    let path = format!("/v1/resources/{}?cascade=true", shop.payment);
     shop.app.delete(&path).operator().send().await.expect(204);
     ask(&shop, &key, json!({"resource": PAYMENT}))
         .await

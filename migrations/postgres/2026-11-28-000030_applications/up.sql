@@ -1,0 +1,52 @@
+-- Machine-to-machine applications. One without an organization is the deployment's.
+CREATE TABLE applications (
+    id TEXT NOT NULL CONSTRAINT applications_id_key PRIMARY KEY,
+    organization_id TEXT REFERENCES organizations (id),
+    name TEXT NOT NULL,
+    description TEXT,
+    auth_method TEXT CHECK (auth_method IN ('client_secret_basic', 'client_secret_post', 'private_key_jwt')),
+    jwks TEXT,
+    legacy_assertion_audience BOOLEAN NOT NULL,
+    default_resource_id TEXT REFERENCES resources (id) ON DELETE SET NULL,
+    allowed_cidrs TEXT,
+    may_act_id TEXT,
+    disabled_at BIGINT,
+    version BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    updated_at BIGINT NOT NULL
+);
+CREATE INDEX applications_by_creation ON applications (created_at, id);
+CREATE INDEX applications_by_organization ON applications (organization_id, created_at, id);
+CREATE INDEX applications_by_default_resource ON applications (default_resource_id);
+CREATE INDEX applications_by_may_act ON applications (may_act_id);
+
+CREATE TABLE application_secrets (
+    id TEXT NOT NULL CONSTRAINT application_secrets_id_key PRIMARY KEY,
+    application_id TEXT NOT NULL REFERENCES applications (id) ON DELETE CASCADE,
+    digest BYTEA NOT NULL,
+    digest_generation INTEGER NOT NULL,
+    hint TEXT NOT NULL,
+    expires_at BIGINT,
+    created_at BIGINT NOT NULL
+);
+CREATE INDEX application_secrets_by_application ON application_secrets (application_id, created_at, id);
+
+-- No cascade from roles: what is held is in use.
+CREATE TABLE application_roles (
+    application_id TEXT NOT NULL REFERENCES applications (id) ON DELETE CASCADE,
+    role_id TEXT NOT NULL REFERENCES roles (id),
+    CONSTRAINT application_roles_application_id_role_id_key PRIMARY KEY (application_id, role_id)
+);
+CREATE INDEX application_roles_by_role ON application_roles (role_id);
+
+-- The resources that it serves, and may ask about tokens for.
+CREATE TABLE application_resources (
+    application_id TEXT NOT NULL REFERENCES applications (id) ON DELETE CASCADE,
+    resource_id TEXT NOT NULL REFERENCES resources (id) ON DELETE CASCADE,
+    CONSTRAINT application_resources_application_id_resource_id_key PRIMARY KEY (application_id, resource_id)
+);
+CREATE INDEX application_resources_by_resource ON application_resources (resource_id);
+
+-- Who may act for the key. No reference: where that application is gone nobody may, and nobody must not become anybody.
+ALTER TABLE api_keys ADD COLUMN may_act_id TEXT;
+CREATE INDEX api_keys_by_may_act ON api_keys (may_act_id) WHERE may_act_id IS NOT NULL;

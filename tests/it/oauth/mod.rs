@@ -1,0 +1,6 @@
+//! `/oauth/…`: the authorization server.
+
+mod assertions;
+mod authentication;
+mod client_credentials;
+mod token;
