@@ -1,12 +1,14 @@
 //! The payment service of the worked example: an API that takes kagiya's tokens and knows nothing else of kagiya.
 //!
-//! It checks each token by itself, with the public keys that it fetches once and keeps: signature, `typ`, `iss`, `aud`, `exp` and
-//! then the scope (RFC 9068 §4); what it refuses, it refuses as RFC 6750 §3 says. `docs/verify-tokens.md` has the reasons.
+//! It checks each token by itself, with the public keys that it fetches once and keeps: signature, `typ`, `iss`, `aud`, `exp`, whether
+//! it is on the list of what was revoked, and then the scope (RFC 9068 §4); what it refuses, it refuses as RFC 6750 §3 says.
+//! `docs/verify-tokens.md` has the reasons.
 //!
 //! ```text
-//! cargo run --example payment_service [ISSUER] [ADDRESS:PORT]
+//! cargo run --example payment_service [ISSUER] [ADDRESS:PORT] [WHERE THE KEYS ARE]
 //! ```
 
+use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,18 +30,28 @@ const LEEWAY: u64 = 5;
 const DEFAULT_MAX_AGE: Duration = Duration::from_secs(300);
 /// How often the keys are fetched at most: anybody can invent a `kid`.
 const BETWEEN_FETCHES: Duration = Duration::from_secs(10);
+/// How old the list of what was revoked may get: what it names is refused so much later, at most.
+const BETWEEN_LISTS: Duration = Duration::from_secs(5);
 
 fn main() -> std::io::Result<()> {
-    let mut arguments = std::env::args().skip(1);
+    run(std::env::args().skip(1))
+}
+
+/// Serves until it is stopped.
+pub(crate) fn run(mut arguments: impl Iterator<Item = String>) -> std::io::Result<()> {
     let mut next = |default: &str| arguments.next().unwrap_or_else(|| default.to_owned());
     let (issuer, listen) = (next("http://127.0.0.1:8787"), next("127.0.0.1:9000"));
     // It fails only where one is installed already, which serves as well.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let keys_at = format!("{issuer}/.well-known/jwks.json");
-    println!("payments on http://{listen}, for tokens of {issuer}");
-    let service = Data::new(Service::new(&issuer, &keys_at));
+    // Where kagiya is reached, if that is not what it calls itself.
+    let well_known = next(&format!("{issuer}/.well-known"));
+    let service = Data::new(Service::new(&issuer, &well_known));
     let server = HttpServer::new(move || App::new().configure(|config| routes(config, &service)));
-    actix_web::rt::System::new().block_on(server.bind(listen)?.run())
+    let server = server.bind(listen)?;
+    for address in server.addrs() {
+        println!("payments on http://{address}, for tokens of {issuer}");
+    }
+    actix_web::rt::System::new().block_on(server.run())
 }
 
 /// The API: `GET /payments` needs `read:payment`, `POST /payments` needs `write:payment`.
@@ -91,10 +103,11 @@ struct Paid {
 /// What the service holds: its payments, and what it checks tokens with.
 pub(crate) struct Service {
     issuer: String,
-    keys_at: String,
+    well_known: String,
     http: reqwest::Client,
     /// Locked while they are fetched, so that many callers at once make one request.
     keys: tokio::sync::Mutex<Keys>,
+    revoked: tokio::sync::Mutex<Revoked>,
     payments: Mutex<Vec<Paid>>,
 }
 
@@ -105,11 +118,39 @@ struct Keys {
     good_until: Option<Instant>,
 }
 
+/// What was revoked before it expired, as of the last time that the list could be fetched.
+#[derive(Default)]
+struct Revoked {
+    ids: HashSet<String>,
+    asked_at: Option<Instant>,
+}
+
+/// The list, as far as it is used here.
+#[derive(Deserialize)]
+struct RevocationList {
+    keys: Vec<String>,
+    clients: Vec<String>,
+    generations: Vec<String>,
+    families: Vec<String>,
+    tokens: Vec<String>,
+    signing_keys: Vec<String>,
+    /// Seven characters of each id for which there is no more room.
+    #[serde(default)]
+    short: String,
+}
+
 /// What is read of a token; the library refuses one without `exp`, `iss`, `aud` and `sub`.
 #[derive(Deserialize)]
 struct Claims {
     scope: String,
     org_id: Option<String>,
+    sub: String,
+    jti: String,
+    client_id: Option<String>,
+    #[serde(rename = "gen")]
+    generation: Option<String>,
+    #[serde(rename = "fam")]
+    family: Option<String>,
 }
 
 /// Why a request is refused.
@@ -126,12 +167,12 @@ enum Refusal {
 }
 
 impl Service {
-    /// Takes the tokens of `issuer`, whose keys are at the URL `keys_at`.
+    /// Takes the tokens of `issuer`, whose keys are below the URL `well_known`.
     #[expect(
         clippy::disallowed_methods,
         reason = "a service of its own, which calls the issuer that it is told"
     )]
-    pub(crate) fn new(issuer: &str, keys_at: &str) -> Self {
+    pub(crate) fn new(issuer: &str, well_known: &str) -> Self {
         let http = reqwest::Client::builder()
             .timeout(Duration::from_secs(5))
             .redirect(reqwest::redirect::Policy::none())
@@ -139,9 +180,10 @@ impl Service {
             .expect("no part of this depends on anything outside");
         Self {
             issuer: issuer.to_owned(),
-            keys_at: keys_at.to_owned(),
+            well_known: well_known.to_owned(),
             http,
             keys: Default::default(),
+            revoked: Default::default(),
             payments: Default::default(),
         }
     }
@@ -186,7 +228,66 @@ impl Service {
         rules.validate_nbf = true;
         let checked: TokenData<Claims> = decode(token, &key, &rules)
             .map_err(|_| Refusal::InvalidToken("its signature or a claim is wrong"))?;
-        Ok(checked.claims)
+        let claims = checked.claims;
+        let names = [
+            Some(&kid),
+            Some(&claims.sub),
+            Some(&claims.jti),
+            claims.client_id.as_ref(),
+            claims.generation.as_ref(),
+            claims.family.as_ref(),
+        ];
+        if self.any_revoked(&names).await {
+            return Err(Refusal::InvalidToken("it was revoked"));
+        }
+        Ok(claims)
+    }
+
+    /// Whether one of these is on the list; a list that is some seconds old is fetched again first.
+    async fn any_revoked(&self, names: &[Option<&String>]) -> bool {
+        let mut revoked = self.revoked.lock().await;
+        let now = clock();
+        if revoked.asked_at.is_none_or(|at| now >= at + BETWEEN_LISTS) {
+            revoked.asked_at = Some(now);
+            // Where the issuer is down, what is known goes on being refused, and every token ends by itself.
+            if let Some(ids) = self.fetch_list().await {
+                revoked.ids = ids;
+            }
+        }
+        let listed = |id: &&String| {
+            let short = id.get(4..11).unwrap_or_default();
+            revoked.ids.contains(*id) || revoked.ids.contains(short)
+        };
+        names.iter().flatten().any(listed)
+    }
+
+    async fn fetch_list(&self) -> Option<HashSet<String>> {
+        let url = format!("{}/revocations", self.well_known);
+        let answer = self.http.get(url).send().await.ok()?;
+        let jwt = answer.error_for_status().ok()?.text().await.ok()?;
+        let header = decode_header(&jwt).ok()?;
+        // It is signed like a token, and no token is taken for it.
+        if header.typ.as_deref() != Some("revocations+jwt") || !ALGORITHMS.contains(&header.alg) {
+            return None;
+        }
+        let key = self.key(&header.kid?, header.alg).await.ok()?;
+        let mut rules = Validation::new(header.alg);
+        rules.set_issuer(&[&self.issuer]);
+        rules.set_required_spec_claims(&["exp", "iss"]);
+        rules.validate_aud = false;
+        rules.leeway = LEEWAY;
+        let list = decode::<RevocationList>(&jwt, &key, &rules).ok()?.claims;
+        let whole = [
+            list.keys,
+            list.clients,
+            list.generations,
+            list.families,
+            list.tokens,
+            list.signing_keys,
+        ];
+        let short = list.short.as_bytes().chunks(7);
+        let short = short.map(|some| String::from_utf8_lossy(some).into_owned());
+        Some(whole.into_iter().flatten().chain(short).collect())
     }
 
     /// The key of this name for this algorithm: as held, or fetched if it is unknown or was held long enough.
@@ -219,7 +320,8 @@ impl Service {
     }
 
     async fn fetch(&self) -> Option<(JwkSet, Duration)> {
-        let answer = self.http.get(&self.keys_at).send().await.ok()?;
+        let url = format!("{}/jwks.json", self.well_known);
+        let answer = self.http.get(url).send().await.ok()?;
         let answer = answer.error_for_status().ok()?;
         let header = answer.headers().get(CACHE_CONTROL.as_str());
         let max_age = header

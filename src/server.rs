@@ -16,19 +16,19 @@ use crate::http::access::Access::{AnyCaller, Client, Gateway, Key, Management, P
 use crate::http::access::ManagementAuthenticator;
 use crate::http::address::TrustedProxies;
 use crate::http::api::{
-    application_roles, application_secrets, applications, audit_events, bulk_revoke, explain, key,
-    keys, me, members, organizations, permissions, resources, roles, secrets, signing_keys, usage,
-    users,
+    application_roles, application_secrets, applications, audit_events, bulk_revoke,
+    exchange_rules, explain, key, keys, me, members, organizations, permissions, resources, roles,
+    secrets, signing_keys, usage, users,
 };
 use crate::http::forward_auth::{self, ForwardAuth, Requirements};
 use crate::http::gate::Gate;
 use crate::http::health::{self, Metrics, Readiness, Stopping};
-use crate::http::jwks;
 use crate::http::middleware::{Around, Surroundings};
-use crate::http::oauth::token;
+use crate::http::oauth::{introspect, metadata, revoke, token};
 use crate::http::openapi::{self, Rendered};
 use crate::http::routing::{self, Endpoint, any, delete, get, patch, post, put};
 use crate::http::{exchange, own_key};
+use crate::http::{jwks, revocations};
 
 mod run;
 
@@ -54,8 +54,31 @@ pub fn routes() -> Vec<Endpoint> {
         ),
         // Clients of the authorization server.
         post("/oauth/token", Client, token::token),
+        post("/oauth/introspect", Client, introspect::introspect),
+        post("/oauth/revoke", Client, revoke::revoke),
         // Whoever verifies tokens.
+        get(
+            "/.well-known/oauth-authorization-server",
+            Public,
+            metadata::metadata,
+        ),
+        get(
+            "/.well-known/oauth-authorization-server/{issuer_path}",
+            Public,
+            metadata::metadata_of_path,
+        ),
+        get(
+            "/.well-known/openid-configuration",
+            Public,
+            metadata::openid_configuration,
+        ),
+        get(
+            "/.well-known/openid-configuration/{issuer_path}",
+            Public,
+            metadata::openid_configuration_of_path,
+        ),
         get("/.well-known/jwks.json", Public, jwks::jwks),
+        get("/.well-known/revocations", Public, revocations::revocations),
         // Admins, dashboards and programs: managing.
         post("/v1/keys", Management("keys:write"), keys::create_key),
         get("/v1/keys", Management("keys:read"), keys::list_keys),
@@ -215,6 +238,31 @@ pub fn routes() -> Vec<Endpoint> {
             "/v1/applications/{id}/roles/{role_id}",
             Management("applications:write"),
             application_roles::remove_application_role,
+        ),
+        post(
+            "/v1/exchange-rules",
+            Management("issuers:write"),
+            exchange_rules::create_exchange_rule,
+        ),
+        get(
+            "/v1/exchange-rules",
+            Management("issuers:read"),
+            exchange_rules::list_exchange_rules,
+        ),
+        get(
+            "/v1/exchange-rules/{id}",
+            Management("issuers:read"),
+            exchange_rules::show_exchange_rule,
+        ),
+        patch(
+            "/v1/exchange-rules/{id}",
+            Management("issuers:write"),
+            exchange_rules::update_exchange_rule,
+        ),
+        delete(
+            "/v1/exchange-rules/{id}",
+            Management("issuers:write"),
+            exchange_rules::delete_exchange_rule,
         ),
         post("/v1/roles", Management("roles:write"), roles::create_role),
         get("/v1/roles", Management("roles:read"), roles::list_roles),

@@ -287,6 +287,10 @@ pub fn settings(config: &Config, issuer: Issuer) -> Result<Settings, AppError> {
             config.limits.fruitless_lookups_per_minute,
             "limits.fruitless_lookups_per_minute",
         )?,
+        inactive_introspections_per_minute: positive(
+            config.limits.inactive_introspections_per_minute,
+            "limits.inactive_introspections_per_minute",
+        )?,
         bad_clients_per_minute: positive(
             config.limits.bad_clients_per_minute,
             "limits.bad_clients_per_minute",

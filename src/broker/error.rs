@@ -111,6 +111,9 @@ pub enum Conflict {
     /// The application has as many secrets as it may have.
     #[error("an application has 10 secrets at most: remove one that nobody needs")]
     TooManySecrets,
+    /// There is a rule for the same application, from and to the same resources.
+    #[error("the application has a rule from and to these resources already: change that one")]
+    ExchangeRuleExists,
     /// kagiya's own management API stays as it is.
     #[error("the resource is reserved and stays as it is")]
     ResourceReserved,

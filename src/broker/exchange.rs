@@ -212,14 +212,7 @@ impl Broker {
             .ring
             .active(resource.signing_algorithm)
             .ok_or_else(no_key)?;
-        let metadata: Vec<(&str, &str)> = match record.extras() {
-            Some(extras) => resource
-                .metadata_claims
-                .iter()
-                .filter_map(|name| Some((name, extras.metadata.member(name)?)))
-                .collect(),
-            None => Vec::new(),
-        };
+        let metadata = record.metadata_for(resource);
         let may_act = record.extras().and_then(|extras| extras.may_act);
         let may_act = self.may_act_claim(may_act);
         let (sub, generation, organization) = (

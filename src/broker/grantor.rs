@@ -136,6 +136,22 @@ impl Grantor {
         tx: &mut Connection,
         permissions: &[PermissionId],
     ) -> Result<(), Error> {
+        self.check_given_to(tx, None, permissions)
+    }
+
+    /// The same, where it is known to which application.
+    pub(super) fn check_given_to(
+        &self,
+        tx: &mut Connection,
+        application: Option<&ApplicationId>,
+        permissions: &[PermissionId],
+    ) -> Result<(), Error> {
+        if let Who::Application(own) = &self.who
+            && application == Some(own)
+        {
+            let detail = "an application never loosens itself".to_owned();
+            return Err(Error::WouldWiden(detail));
+        }
         match self.held(tx, None, Beside::Nothing)? {
             None => Ok(()),
             Some(held) => self.check_permissions(&held, permissions),

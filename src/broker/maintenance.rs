@@ -118,30 +118,24 @@ impl Broker {
             }
             self.write_some_usage().await;
             self.metrics.set_cached_keys(self.memory.len() as u64);
+            self.revoked.clean(self.now());
         }
     }
 
-    /// On PostgreSQL another process may change what is remembered here: a command on another machine, another node. When the epoch
-    /// goes up by more than what this process did, everything is forgotten, within a second.
+    /// What another process changed is forgotten within a second.
     async fn keep_epoch(self: Arc<Self>) {
         if self.store.backend() == crate::store::Backend::Sqlite {
             return;
         }
         let mut ticks = every(EPOCH);
-        // The epoch less what this process added to it.
-        let mut others: Option<i64> = None;
         loop {
             ticks.tick().await;
-            let own = self.store.own_epochs();
-            let Ok(epoch) = self.store.read(crate::store::deployment::epoch).await else {
-                continue;
-            };
-            let now = epoch.saturating_sub(i64::try_from(own).unwrap_or(i64::MAX));
-            // A change of our own between the two readings counts as another's: then too much is forgotten, never too little.
-            if others.is_some_and(|before| now > before) {
-                self.forget_everything();
+            if let Err(error) = self.catch_up().await {
+                tracing::debug!(
+                    error = &error as &dyn std::error::Error,
+                    "whether others changed something could not be asked"
+                );
             }
-            others = Some(others.map_or(now, |before| before.max(now)));
         }
     }
 

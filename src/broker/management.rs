@@ -11,12 +11,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use thiserror::Error as ThisError;
 
-use super::authentication::Refusal;
 use super::signing_keys::Signing;
+use super::token_life::{Holder, LifeError};
 use super::{Broker, Caller, Person, Settings, Standing, StartError, audit};
 use crate::domain::algorithm::SigningAlgorithm;
 use crate::domain::audit::Origin;
-use crate::domain::id::{ApplicationId, CredentialId, KeyId};
 use crate::domain::random::Random;
 use crate::domain::scope::ScopeSet;
 use crate::domain::sealed::RootSecret;
@@ -31,7 +30,7 @@ use crate::token::verify::VerifyError;
 /// How long an operator's token lives.
 const OPERATOR_TOKEN_LIFETIME: SignedDuration = SignedDuration::from_mins(10);
 /// What the subject of an operator's token starts with; no id of ours does.
-const OPERATOR: &str = "operator:";
+pub(super) const OPERATOR: &str = "operator:";
 
 /// Why a bearer token is not taken.
 #[derive(Debug, ThisError)]
@@ -54,6 +53,15 @@ pub enum CallerError {
     /// The sign-in provider does not answer.
     #[error("the sign-in provider does not answer")]
     SignInUnavailable(#[source] SignInError),
+}
+
+impl From<LifeError> for CallerError {
+    fn from(error: LifeError) -> Self {
+        match error {
+            LifeError::Store(error) => Self::Store(error),
+            LifeError::Provider(error) => Self::Provider(error),
+        }
+    }
 }
 
 impl CallerError {
@@ -106,70 +114,28 @@ impl Broker {
         {
             return self.person(sign_in, token, origin).await;
         }
-        let claims = self
-            .signing
-            .load()
-            .verifier
-            .verify(token, &self.management_audience, now)?;
-        if claims.sub.starts_with(OPERATOR) {
-            return self.operator(claims, origin).await;
+        let verified =
+            self.signing
+                .load()
+                .verifier
+                .verify(token, &self.management_audience, now)?;
+        if verified.claims.sub.starts_with(OPERATOR) {
+            return self.operator(verified.claims, origin).await;
         }
-        if let Ok(id) = claims.sub.parse::<ApplicationId>() {
-            return self.application_caller(&id, claims).await;
-        }
-        let key: KeyId = claims.sub.parse().map_err(|_| CallerError::Subject)?;
-        let generation = claims
-            .generation
-            .as_deref()
-            .and_then(|text| text.parse::<CredentialId>().ok());
-        let generation = generation.ok_or(CallerError::Subject)?;
-        let found = self
-            .store
-            .read_hot(move |connection| credentials::find(connection, &generation))
-            .await?;
-        let credential = found
-            .filter(|credential| credential.key_id == key)
-            .ok_or(CallerError::Subject)?;
-        let record = match self.recall_or_read(&credential.user_name).await {
-            Ok(record) => record,
-            Err(Refusal::Store(error)) => return Err(error.into()),
-            Err(Refusal::Provider(error)) => return Err(CallerError::Provider(error)),
-            Err(_) => return Err(CallerError::Subject),
+        let life = self.life(&verified).await?.ok_or(CallerError::Subject)?;
+        let (organization_id, standing) = match life.holder {
+            Holder::Key(record) => (Some(record.organization_id()), Standing::Key(record)),
+            Holder::Application(client) => {
+                (client.organization_id(), Standing::Application(client))
+            }
+            // Told by his subject, above.
+            Holder::Operator => return Err(CallerError::Subject),
         };
-        if record.stopped(now).is_some() || self.memory.is_stopping(&record.key_id()) {
-            return Err(CallerError::Subject);
-        }
-        let held = record
-            .policy()
-            .at(&self.management_audience)
-            .map(|grant| claims.scope.intersection(&grant.scopes));
         Ok(Caller {
-            actor: claims.sub.into(),
-            organization_id: Some(record.organization_id()),
-            scopes: held.unwrap_or_default(),
-            standing: Standing::Key(record),
-        })
-    }
-
-    /// An application by a token that it got for itself.
-    async fn application_caller(
-        &self,
-        id: &ApplicationId,
-        claims: VerifiedClaims,
-    ) -> Result<Caller, CallerError> {
-        let client = self.client(id).await?.ok_or(CallerError::Subject)?;
-        if client.is_disabled() {
-            return Err(CallerError::Subject);
-        }
-        let held = client
-            .policy()
-            .at(&self.management_audience)
-            .map(|grant| claims.scope.intersection(&grant.scopes));
-        Ok(Caller {
-            actor: claims.sub.into(),
-            organization_id: client.organization_id(),
-            scopes: held.unwrap_or_default(),
-            standing: Standing::Application(client),
+            actor: verified.claims.sub.into(),
+            organization_id,
+            scopes: life.scope,
+            standing,
         })
     }
 

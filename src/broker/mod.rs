@@ -13,12 +13,15 @@ mod caller;
 pub mod catalogue;
 mod ceiling;
 mod clients;
+mod epoch;
 mod error;
 mod exchange;
+mod exchange_rules;
 mod grant;
 mod grantor;
 pub mod idempotency;
 mod inspection;
+mod introspection;
 pub mod keys;
 pub mod maintenance;
 mod management;
@@ -35,6 +38,9 @@ mod remembered;
 mod resources;
 pub mod retention;
 mod reuse;
+mod revocation;
+mod revocation_list;
+mod revoked;
 mod roles;
 mod root_secret;
 mod secret_rotation;
@@ -42,6 +48,7 @@ mod secrets;
 mod signing_keys;
 mod start;
 mod tally;
+mod token_life;
 mod trail;
 mod usage;
 mod users;
@@ -64,8 +71,14 @@ pub use self::caller::{Caller, Person, Standing};
 pub use self::clients::{Client, ClientCredentials, ClientRefusal};
 pub use self::error::{Conflict, Error};
 pub use self::exchange::{Asker, Exchanged, Refused, TokenRequest};
-pub use self::grant::{GrantRefusal, GrantRequest, GrantedToken};
+pub use self::exchange_rules::{
+    ExchangeRuleChange, NewExchangeRule, ResourceName, ShownExchangeRule,
+};
+pub use self::grant::{
+    BadToken, ExchangeRequest, GrantRefusal, GrantRequest, GrantedToken, PresentedToken, TokenKind,
+};
 pub use self::inspection::tag_of;
+pub use self::introspection::{ActiveKey, ActiveToken, Introspected, IntrospectionRefusal};
 pub use self::keys::OwnerName;
 pub use self::management::{CallerError, OperatorToken, every_scope};
 pub use self::me::{GrantsIn, Me};
@@ -75,6 +88,8 @@ pub use self::permissions::NewPermission;
 pub use self::rate::RateLimitState;
 pub use self::record::{Record, Stopped};
 pub use self::resources::{NewResource, ResourceChange};
+pub use self::revocation::RevocationRefusal;
+pub use self::revocation_list::{RevocationList, RevocationListError};
 pub use self::roles::{NewRole, RoleChange, ShownRole};
 pub use self::root_secret::{RootChange, RootSecretFile};
 pub use self::secret_rotation::{ListedSecret, SecretLeak};
@@ -83,19 +98,22 @@ pub use self::start::StartError;
 pub use self::users::NewUser;
 
 use self::catalogue::Catalogue;
+use self::exchange_rules::KnownRules;
 use self::memory::Memory;
 use self::newer_secrets::Readings;
 use self::rate::{AddressLimits, FruitlessLookups, KeyLimits, Limits};
 use self::remembered::Remembered;
 use self::retention::Retention;
 use self::reuse::Reuse;
+use self::revoked::RevokedTokens;
 use self::secrets::PurposeSecrets;
 use self::usage::Usage;
 use crate::domain::algorithm::SigningAlgorithm;
 use crate::domain::clock::Clock;
-use crate::domain::id::{ApplicationId, DeploymentId, PackedId};
+use crate::domain::id::{ApplicationId, CredentialId, DeploymentId, PackedId};
 use crate::domain::issuer::Issuer;
 use crate::domain::permission::Permissions;
+use crate::domain::plaintext_key::UserName;
 use crate::domain::prefix::KeyPrefixes;
 use crate::domain::random::Random;
 use crate::domain::resource::TokenLifetime;
@@ -149,6 +167,8 @@ pub struct Settings {
     pub fruitless_lookups_per_minute: NonZeroU32,
     /// How many addresses are remembered for that.
     pub remembered_addresses: usize,
+    /// How often a client may ask about a token and hear nothing, in a minute.
+    pub inactive_introspections_per_minute: NonZeroU32,
     /// How often an address, and how often a client, may fail to prove who it is in a minute.
     pub bad_clients_per_minute: NonZeroU32,
     /// People who run the deployment.
@@ -194,8 +214,14 @@ pub struct Broker {
     readings: Readings,
     signing: ArcSwap<Signing>,
     catalogue: Arc<Versioned<Catalogue>>,
+    exchange_rules: Arc<Versioned<KnownRules>>,
     memory: Arc<Memory>,
     clients: Arc<Remembered<ApplicationId, Client>>,
+    revoked: Arc<RevokedTokens>,
+    revocation_list: Arc<revocation_list::Kept>,
+    epoch: epoch::Epoch,
+    /// The user name of a generation, which never changes.
+    generations: quick_cache::sync::Cache<CredentialId, UserName>,
     /// The database was silent for too long: what is remembered counts no more.
     distrusts_memory: AtomicBool,
     reuse: Reuse,
@@ -208,6 +234,8 @@ pub struct Broker {
     bad_clients: AddressLimits,
     client_failures: Limits<PackedId>,
     client_lookups: FruitlessLookups,
+    inactive_answers: Limits<PackedId>,
+    refused_trades: Limits<PackedId>,
     operator_tokens: management::SeenTokens,
     sign_ins: authentication::SignIns,
     outbox: outbox::Gate,
@@ -303,8 +331,11 @@ impl Broker {
     /// Forgets all that is remembered of the database, so that it is read again.
     fn forget_everything(&self) {
         self.catalogue.expire();
+        self.exchange_rules.expire();
         self.memory.forget_all();
         self.clients.forget_all();
+        self.revoked.expire();
+        self.revocation_list.expire();
         self.secrets_changed.notify_one();
         self.signing_changed.notify_one();
     }
@@ -360,7 +391,10 @@ impl<T: Default> Versioned<T> {
 struct Changeable {
     memory: Arc<Memory>,
     clients: Arc<Remembered<ApplicationId, Client>>,
+    revoked: Arc<RevokedTokens>,
+    revocation_list: Arc<revocation_list::Kept>,
     catalogue: Arc<Versioned<Catalogue>>,
+    exchange_rules: Arc<Versioned<KnownRules>>,
     secrets: Arc<Notify>,
     signing: Arc<Notify>,
 }
@@ -368,12 +402,13 @@ struct Changeable {
 impl Changeable {
     /// Forgets what these changes make wrong. Runs after the commit and before its caller is answered.
     fn forget(&self, changes: &[Change]) {
+        self.revocation_list.expire();
         for change in changes {
             match change {
                 Change::Key { user_names, .. } => {
                     let names: Vec<_> = user_names
                         .iter()
-                        .filter_map(|name| crate::domain::plaintext_key::UserName::parse(name))
+                        .filter_map(|name| UserName::parse(name))
                         .collect();
                     self.memory.forget(&names);
                 }
@@ -383,11 +418,14 @@ impl Changeable {
                         .forget_unless(|client| client.organization_id() != Some(*id));
                 }
                 Change::Application(id) => self.clients.forget(&[*id]),
+                Change::Token { jti, expires_at } => self.revoked.add(jti, *expires_at),
                 Change::Catalogue => {
                     self.catalogue.expire();
+                    self.exchange_rules.expire();
                     self.memory.forget_all();
                     self.clients.forget_all();
                 }
+                Change::ExchangeRules => self.exchange_rules.expire(),
                 // What is remembered of keys names secrets by number, so it stays right.
                 Change::Secrets => self.secrets.notify_one(),
                 Change::SigningKeys => self.signing.notify_one(),

@@ -5,10 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32};
 
 use jiff::Timestamp;
 
-use super::catalogue::{Catalogue, Policy};
-use crate::domain::id::{
-    ApplicationId, CredentialId, KeyId, OrganizationId, PackedId, ResourceId,
-};
+use super::catalogue::{Catalogue, KnownResource, Policy};
+use crate::domain::id::{ApplicationId, CredentialId, KeyId, OrganizationId, PackedId, ResourceId};
 use crate::domain::lifecycle::{CredentialState, EndReason};
 use crate::domain::limits::{AllowedCidrs, RateLimit};
 use crate::domain::metadata::Metadata;
@@ -190,6 +188,21 @@ impl Record {
     /// What it may do.
     pub fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    /// The members of its metadata that a resource names.
+    pub(super) fn metadata_for<'a>(
+        &'a self,
+        resource: &'a KnownResource,
+    ) -> Vec<(&'a str, &'a str)> {
+        match self.extras() {
+            Some(extras) => resource
+                .metadata_claims
+                .iter()
+                .filter_map(|name| Some((name, extras.metadata.member(name)?)))
+                .collect(),
+            None => Vec::new(),
+        }
     }
 
     /// The rarer properties, if it has any.

@@ -13,7 +13,7 @@ use crate::domain::id::ResourceId;
 use crate::domain::permission::Permission;
 use crate::domain::resource::{MetadataClaims, Resource, ResourceIdentifier, TokenLifetime};
 use crate::domain::scope::ScopeToken;
-use crate::store::{self, Change, Place, permission_users, resources};
+use crate::store::{self, Change, Place, exchange_rules, permission_users, resources};
 
 /// The scopes of the management API, with what they let do.
 pub(super) const MANAGEMENT_SCOPES: [(&str, &str); 18] = [
@@ -260,20 +260,40 @@ impl Broker {
             let found = self.changeable(id, &expected).await?;
             let details = json!({"identifier": found.identifier, "cascade": cascade});
             let event = self.event(&origin, "resource.deleted", id.as_str(), None, details);
+            let now = self.now();
             let deleted = self.store.write(move |tx| {
+                let there = resources::find(tx, &id)?;
+                if there.is_none_or(|there| there.version != found.version) {
+                    return Ok(false);
+                }
                 let users = permission_users::of_resource(tx, &id, NAMED)?;
                 if !users.is_empty() && !cascade {
                     return Err(Conflict::ResourceInUse(users).into());
                 }
+                exchange_rules::delete_of_resource(tx, &id, now)?;
                 if !resources::delete(tx, &found)? {
-                    return Ok(false);
+                    // Nothing of it is done, also what went with it.
+                    return Err(Error::Stale);
                 }
+                // The exchange rules go with the catalogue.
                 tx.changed(Change::Catalogue);
                 audit::append(tx, &event)?;
                 Ok::<_, Error>(true)
             });
-            if deleted.await? {
-                return Ok(());
+            match deleted.await {
+                Ok(true) => return Ok(()),
+                Ok(false) | Err(Error::Stale) => {}
+                // A rule was made for it at the same moment.
+                Err(Error::Store(error)) if error.conflicts_with(store::FOREIGN_KEY) => {
+                    let users = self
+                        .store
+                        .read(move |connection| {
+                            permission_users::of_resource(connection, &id, NAMED)
+                        })
+                        .await?;
+                    return Err(Conflict::ResourceInUse(users).into());
+                }
+                Err(error) => return Err(error),
             }
         }
     }

@@ -7,7 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Broker, idempotency, keys};
 use crate::store::{
-    self, Change, Transaction, assertions, credentials, idempotency as requests, idp_operations, key_usage,
+    self, Change, Transaction, assertions, credentials, exchanged_tokens, idempotency as requests,
+    idp_operations, key_usage, revoked_tokens,
 };
 
 /// Rows that go in one transaction.
@@ -32,7 +33,7 @@ pub struct Retention {
 type Step = fn(&mut Transaction<'_>, &Retention, Timestamp) -> Result<usize, store::Error>;
 
 /// THE list of what goes when its time is over, with its name in the log. Rows of the audit trail go by `audit_retention`.
-const STEPS: [(&str, Step); 6] = [
+const STEPS: [(&str, Step); 8] = [
     ("kept answers", |tx, _, now| {
         requests::erase_before(tx, before(now, idempotency::KEPT), BATCH)
     }),
@@ -40,6 +41,12 @@ const STEPS: [(&str, Step); 6] = [
         requests::clean(tx, now, BATCH)
     }),
     ("used assertions", |tx, _, now| assertions::clean(tx, now)),
+    ("revoked tokens", |tx, _, now| {
+        revoked_tokens::clean(tx, now)
+    }),
+    ("exchanged tokens", |tx, _, now| {
+        exchanged_tokens::clean(tx, now)
+    }),
     ("finished operations", |tx, kept, now| {
         idp_operations::remove_done_before(tx, before(now, kept.operations), BATCH)
     }),

@@ -1,5 +1,6 @@
 //! From a database and a root secret to a broker that serves: the first start makes what is missing, every other finds it again.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -62,6 +63,9 @@ pub enum StartError {
     Issuer(String),
 }
 
+/// How many refused exchanges of one client are put on record in a minute.
+const REFUSED_TRADES: NonZeroU32 = NonZeroU32::new(60).expect("60 is not 0");
+
 impl Broker {
     /// Starts: records the deployment, its first secrets, signing keys and the management resource where they are missing, and loads
     /// what is there.
@@ -101,10 +105,16 @@ impl Broker {
         let secrets_changed = Arc::new(Notify::new());
         let signing_changed = Arc::new(Notify::new());
         let clients = Arc::new(Remembered::new(super::clients::REMEMBERED));
+        let revoked = Arc::new(super::RevokedTokens::default());
+        let exchange_rules = Arc::new(Versioned::stale());
+        let revocation_list = Arc::new(super::revocation_list::Kept::default());
         let changeable = Changeable {
             memory: Arc::clone(&memory),
             clients: Arc::clone(&clients),
+            revoked: Arc::clone(&revoked),
+            revocation_list: Arc::clone(&revocation_list),
             catalogue: Arc::clone(&catalogue),
+            exchange_rules: Arc::clone(&exchange_rules),
             secrets: Arc::clone(&secrets_changed),
             signing: Arc::clone(&signing_changed),
         };
@@ -119,8 +129,13 @@ impl Broker {
             readings: Default::default(),
             signing: ArcSwap::from_pointee(signing),
             catalogue,
+            exchange_rules,
             memory,
             clients,
+            revoked,
+            revocation_list,
+            epoch: Default::default(),
+            generations: quick_cache::sync::Cache::new(super::token_life::REMEMBERED),
             distrusts_memory: Default::default(),
             reuse: Reuse::new(settings.reuse_seconds, settings.remembered_keys),
             forward_auth_reuse: Reuse::new(
@@ -157,6 +172,16 @@ impl Broker {
             client_lookups: FruitlessLookups::new(
                 settings.bad_clients_per_minute,
                 addresses,
+                Arc::clone(&clock),
+            ),
+            inactive_answers: Limits::new(
+                settings.inactive_introspections_per_minute,
+                super::clients::REMEMBERED,
+                Arc::clone(&clock),
+            ),
+            refused_trades: Limits::new(
+                REFUSED_TRADES,
+                super::clients::REMEMBERED,
                 Arc::clone(&clock),
             ),
             operator_tokens: Default::default(),

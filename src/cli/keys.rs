@@ -208,6 +208,8 @@ fn create(options: &CreateOptions, globals: &GlobalOptions) -> Result<(), Failur
         (
             "self_rotate",
             options.self_rotate.then_some(Value::Bool(true)),
+        ),
+        (
             "may_act",
             options.may_act.map(|id| json!({ "application_id": id })),
         ),

@@ -13,14 +13,15 @@ use self::json_file::json_file;
 use crate::config::{Config, Environment, Sources};
 
 pub mod admin;
-pub mod audit;
 pub mod application_secrets;
 pub mod applications;
+pub mod audit;
 pub mod backup;
 mod client;
 pub mod completions;
 pub mod demo;
 pub mod doctor;
+pub mod exchange_rules;
 mod failure;
 mod id;
 mod json_file;
@@ -116,6 +117,8 @@ enum Command {
     #[command(subcommand)]
     Applications(applications::Command),
     #[command(subcommand)]
+    ExchangeRules(exchange_rules::Command),
+    #[command(subcommand)]
     Resources(resources::Command),
     #[command(subcommand)]
     SigningKeys(signing_keys::Command),
@@ -170,6 +173,7 @@ fn dispatch(command: Option<Command>, globals: &GlobalOptions) -> Result<(), Fai
         Some(Command::Users(command)) => users::run(&command, globals),
         Some(Command::Roles(command)) => roles::run(&command, globals),
         Some(Command::Applications(command)) => applications::run(&command, globals),
+        Some(Command::ExchangeRules(command)) => exchange_rules::run(&command, globals),
         Some(Command::Resources(command)) => resources::run(&command, globals),
         Some(Command::SigningKeys(command)) => signing_keys::run(&command, globals),
         Some(Command::Secrets(command)) => secrets::run(&command, globals),

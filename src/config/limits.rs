@@ -24,6 +24,9 @@ pub struct Limits {
     /// are, from one address and for one `client_id`, before they are told 429 in place of 401; good ones neither count nor feel it.
     /// 1 to 1000000. Default 300.
     pub bad_clients_per_minute: u32,
+    /// `inactive_introspections_per_minute`, `KAGIYA_LIMITS_INACTIVE_INTROSPECTIONS_PER_MINUTE`: how often one client may ask about a
+    /// token and be told that it is not good, before it is told 429. 1 to 1000000. Default 6000.
+    pub inactive_introspections_per_minute: u32,
 }
 
 impl Default for Limits {
@@ -34,6 +37,7 @@ impl Default for Limits {
             revoke_leaked_per_minute: 30,
             fruitless_lookups_per_minute: 60,
             bad_clients_per_minute: 300,
+            inactive_introspections_per_minute: 6000,
         }
     }
 }
@@ -65,6 +69,11 @@ impl Section for Limits {
         Fault::unless_within(
             "bad_clients_per_minute",
             self.bad_clients_per_minute,
+            1..=1_000_000,
+        )?;
+        Fault::unless_within(
+            "inactive_introspections_per_minute",
+            self.inactive_introspections_per_minute,
             1..=1_000_000,
         )?;
         Ok(self)

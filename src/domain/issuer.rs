@@ -32,6 +32,12 @@ impl Issuer {
         &self.0
     }
 
+    /// Its path without the first slash; empty where it has none.
+    pub fn path(&self) -> &str {
+        let after_scheme = self.0.split_once("://").map_or("", |(_, rest)| rest);
+        after_scheme.split_once('/').map_or("", |(_, path)| path)
+    }
+
     /// The audience of management tokens: `{issuer}/v1`.
     pub fn management_audience(&self) -> String {
         format!("{}/v1", self.0)
@@ -107,6 +113,9 @@ mod tests {
         ] {
             assert_eq!(good.parse::<Issuer>().unwrap().as_str(), good);
         }
+        let path = |text: &str| text.parse::<Issuer>().unwrap().path().to_owned();
+        assert_eq!(path("https://example.com/kagiya/a"), "kagiya/a");
+        assert_eq!(path("https://example.com"), "");
         for (bad, error) in [
             ("keys.example.com", ParseIssuerError::Syntax),
             ("ftp://example.com", ParseIssuerError::Syntax),

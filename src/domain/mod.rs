@@ -14,6 +14,7 @@ pub mod base62;
 pub mod client_secret;
 pub mod clock;
 pub mod credential;
+pub mod exchange_rule;
 pub mod gateway;
 pub mod id;
 pub mod issuer;

@@ -91,6 +91,12 @@ impl KeyPrefixes {
         &self.current
     }
 
+    /// Whether a text begins like a key: with one of them and an underscore.
+    pub fn begin(&self, text: &str) -> bool {
+        let prefix = text.split_once('_').map(|(prefix, _)| prefix);
+        prefix.is_some_and(|prefix| self.accepted.iter().any(|known| known.as_str() == prefix))
+    }
+
     /// Every prefix that is taken, the current one first.
     pub fn accepted(&self) -> &[KeyPrefix] {
         &self.accepted

@@ -101,6 +101,10 @@ impl TokenLifetime {
     }
 }
 
+/// The longest life of a token.
+pub const LONGEST_TOKEN_LIFETIME: jiff::SignedDuration =
+    jiff::SignedDuration::from_secs(TokenLifetime::MAX as i64);
+
 impl Default for TokenLifetime {
     /// Five minutes: a token that is checked offline outlives a revocation by at most this.
     fn default() -> Self {

@@ -88,6 +88,7 @@ codes! {
     ApplicationInUse "application_in_use" CONFLICT "Something refers to the application";
     SecretsUnused "secrets_unused" CONFLICT "The application has no secrets";
     TooManySecrets "too_many_secrets" CONFLICT "The application has as many secrets as it may have";
+    ExchangeRuleExists "exchange_rule_exists" CONFLICT "There is an exchange rule from and to these resources";
     ResourceReserved "resource_reserved" CONFLICT "The resource is reserved";
     KeyRevoked "key_revoked" CONFLICT "The key is revoked";
     KeyNotActive "key_not_active" CONFLICT "The key is not in a state that allows this";

@@ -95,6 +95,11 @@ pub(super) fn database(error: crate::store::Error) -> Problem {
     }
 }
 
+/// An identity provider that does not answer, or is not configured.
+pub(super) fn provider(error: std::sync::Arc<crate::idp::Error>) -> Problem {
+    Problem::identity_provider_unavailable(PROVIDER_RETRY).with_cause(error)
+}
+
 impl From<Conflict> for Problem {
     fn from(conflict: Conflict) -> Self {
         let code = match conflict {
@@ -114,6 +119,7 @@ impl From<Conflict> for Problem {
             Conflict::ApplicationInUse(_) => Code::ApplicationInUse,
             Conflict::SecretsUnused => Code::SecretsUnused,
             Conflict::TooManySecrets => Code::TooManySecrets,
+            Conflict::ExchangeRuleExists => Code::ExchangeRuleExists,
             Conflict::ResourceReserved => Code::ResourceReserved,
             Conflict::KeyRevoked => Code::KeyRevoked,
             Conflict::KeyStatus(_) => Code::KeyNotActive,

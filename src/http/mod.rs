@@ -43,6 +43,7 @@ pub mod problem;
 pub mod query;
 mod read_value;
 pub mod request_id;
+pub mod revocations;
 pub mod routing;
 pub mod security_headers;
 #[cfg(test)]

@@ -17,16 +17,16 @@ use utoipa::{Modify, OpenApi};
 
 use super::access::Access;
 use super::api::{
-    application_roles, application_secrets, applications, audit_events, bulk_revoke, explain, key,
-    keys, me, members, organizations, permissions, resources, roles, secrets, signing_keys, usage,
-    users,
+    application_roles, application_secrets, applications, audit_events, bulk_revoke,
+    exchange_rules, explain, key, keys, me, members, organizations, permissions, resources, roles,
+    secrets, signing_keys, usage, users,
 };
 use super::oauth::error::ErrorBody;
-use super::oauth::{self, token};
+use super::oauth::{self, introspect, metadata, revoke, token};
 use super::problem::{self, FieldProblem, ProblemBody};
 use super::query::NoQuery;
 use super::routing::Endpoint;
-use super::{docs, etag, exchange, forward_auth, health, jwks, own_key};
+use super::{docs, etag, exchange, forward_auth, health, jwks, own_key, revocations};
 
 /// Every handler that the document describes. Add yours to `paths`, in the order of the routing table.
 #[derive(OpenApi)]
@@ -42,7 +42,14 @@ use super::{docs, etag, exchange, forward_auth, health, jwks, own_key};
         own_key::revoke,
         own_key::revoke_leaked,
         token::token,
+        introspect::introspect,
+        revoke::revoke,
+        metadata::metadata,
+        metadata::metadata_of_path,
+        metadata::openid_configuration,
+        metadata::openid_configuration_of_path,
         jwks::jwks,
+        revocations::revocations,
         keys::create_key,
         keys::list_keys,
         bulk_revoke::revoke_keys,
@@ -82,6 +89,11 @@ use super::{docs, etag, exchange, forward_auth, health, jwks, own_key};
         application_roles::add_application_roles,
         application_roles::set_application_roles,
         application_roles::remove_application_role,
+        exchange_rules::create_exchange_rule,
+        exchange_rules::list_exchange_rules,
+        exchange_rules::show_exchange_rule,
+        exchange_rules::update_exchange_rule,
+        exchange_rules::delete_exchange_rule,
         roles::create_role,
         roles::list_roles,
         roles::show_role,
@@ -124,6 +136,7 @@ use super::{docs, etag, exchange, forward_auth, health, jwks, own_key};
         (name = "organizations", description = "The tenants that keys belong to, and who is in them."),
         (name = "users", description = "The people who are known here."),
         (name = "applications", description = "Machine-to-machine clients of the authorization server."),
+        (name = "exchange rules", description = "Which application may trade tokens for one resource for tokens for another."),
         (name = "roles", description = "Permissions under one name, for people or for applications."),
         (name = "resources", description = "API resources (audiences) and the permissions that exist on them."),
         (name = "signing keys", description = "The keys that tokens are signed with."),

@@ -115,11 +115,6 @@ impl Problem {
         self
     }
 
-    /// What really happened, if it was kept.
-    pub(super) fn into_cause(self) -> Option<Box<dyn Error + Send + Sync>> {
-        self.cause
-    }
-
     /// The stable word.
     pub fn code(&self) -> Code {
         self.code

@@ -18,7 +18,7 @@ pub struct Endpoint {
     pub method: Method,
     /// Whether it answers every other method too.
     any_method: bool,
-    /// Its path, with `{…}` where a segment is read.
+    /// Its path, with `{…}` where a segment is read; `{…path}` at the end takes all the segments that are left.
     pub path: &'static str,
     /// Who may call it.
     pub access: Access,
@@ -60,7 +60,7 @@ where
     }
 }
 
-/// The last segment of a path that stands for any number of them.
+/// The last segment of a path that stands for any number of them, also for an empty one.
 const REST: &str = "/{path}";
 
 /// Registers the rows, and 404 for every path that is in none.
@@ -74,9 +74,10 @@ pub fn register(endpoints: Vec<Endpoint>, config: &mut web::ServiceConfig) {
     }
     for (path, rows) in paths {
         let allow = allow(&rows);
-        let pattern = match path.strip_suffix(REST) {
-            Some(start) => format!("{start}/{{path:.*}}"),
-            None => path.to_owned(),
+        let pattern = match (path.strip_suffix(REST), path.strip_suffix("path}")) {
+            (Some(start), _) => format!("{start}/{{path:.*}}"),
+            (None, Some(start)) => format!("{start}path:.+}}"),
+            (None, None) => path.to_owned(),
         };
         let resource = rows
             .into_iter()

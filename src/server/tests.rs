@@ -62,7 +62,12 @@ fn the_public_routes_are_these() {
         .collect();
     insta::assert_snapshot!(public.join("\n"), @r"
     POST /v1/keys/revoke-leaked
+    GET /.well-known/oauth-authorization-server
+    GET /.well-known/oauth-authorization-server/{issuer_path}
+    GET /.well-known/openid-configuration
+    GET /.well-known/openid-configuration/{issuer_path}
     GET /.well-known/jwks.json
+    GET /.well-known/revocations
     GET /livez
     GET /readyz
     GET /metrics

@@ -9,9 +9,9 @@
 //! - a database that cannot be used is [`Error::Unavailable`], never an absent row.
 
 pub mod api_keys;
-pub mod audit_chains;
 pub mod applications;
 pub mod assertions;
+pub mod audit_chains;
 pub mod audit_events;
 pub mod audit_segments;
 pub mod backup;
@@ -21,6 +21,8 @@ mod connection;
 pub mod credentials;
 pub mod deployment;
 mod error;
+pub mod exchange_rules;
+pub mod exchanged_tokens;
 pub mod idempotency;
 pub mod idp_claims;
 pub mod idp_operations;
@@ -33,6 +35,8 @@ mod pool;
 mod postgres;
 pub mod presented;
 pub mod resources;
+pub mod revocation_list;
+pub mod revoked_tokens;
 pub mod rights;
 pub mod roles;
 mod row;

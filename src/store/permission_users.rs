@@ -3,13 +3,13 @@
 use diesel::prelude::*;
 
 use super::schema::{
-    api_key_permissions, api_keys, application_resources, applications, organization_permissions,
-    permissions, role_permissions,
+    api_key_permissions, api_keys, application_resources, applications, exchange_rule_permissions,
+    exchange_rules, organization_permissions, permissions, role_permissions,
 };
 use super::{Connection, Error};
 use crate::domain::id::{PermissionId, ResourceId};
 
-/// By their ids: keys that are not revoked, roles, and organizations that list it; at most `limit` of each.
+/// By their ids: keys that are not revoked, roles, organizations that list it, and exchange rules that give it; at most `limit` of each.
 pub fn of_permission(
     connection: &mut Connection,
     id: &PermissionId,
@@ -35,15 +35,25 @@ pub fn of_resource(
         .order(application_resources::application_id)
         .limit(super::count(limit))
         .load(connection)?;
+    let rules: Vec<String> = exchange_rules::table
+        .filter(
+            exchange_rules::source_id
+                .eq(id.as_str())
+                .or(exchange_rules::target_id.eq(id.as_str())),
+        )
+        .select(exchange_rules::id)
+        .order(exchange_rules::id)
+        .limit(super::count(limit))
+        .load(connection)?;
     let default: Vec<String> = applications::table
         .filter(applications::default_resource_id.eq(id.as_str()))
         .select(applications::id)
         .order(applications::id)
         .limit(super::count(limit))
         .load(connection)?;
-    for application in serve.into_iter().chain(default) {
-        if !users.contains(&application) {
-            users.push(application);
+    for user in serve.into_iter().chain(default).chain(rules) {
+        if !users.contains(&user) {
+            users.push(user);
         }
     }
     Ok(users)
@@ -78,5 +88,17 @@ fn of_permissions(
         .order(organization_permissions::organization_id)
         .limit(limit)
         .load(connection)?;
-    Ok(keys.into_iter().chain(roles).chain(organizations).collect())
+    let rules: Vec<String> = exchange_rule_permissions::table
+        .filter(exchange_rule_permissions::permission_id.eq_any(ids))
+        .select(exchange_rule_permissions::rule_id)
+        .distinct()
+        .order(exchange_rule_permissions::rule_id)
+        .limit(limit)
+        .load(connection)?;
+    Ok(keys
+        .into_iter()
+        .chain(roles)
+        .chain(organizations)
+        .chain(rules)
+        .collect())
 }

@@ -255,6 +255,67 @@ table! {
 }
 
 table! {
+    revoked_tokens (jti) {
+        jti -> Text,
+        client_id -> Text,
+        revoked_at -> BigInt,
+        expires_at -> BigInt,
+    }
+}
+
+table! {
+    exchange_rules (id) {
+        id -> Text,
+        application_id -> Text,
+        source_id -> Text,
+        requires_scope -> Text,
+        target_id -> Text,
+        delegation -> Bool,
+        impersonation -> Bool,
+        subject_must_hold -> Bool,
+        version -> BigInt,
+        created_at -> BigInt,
+        updated_at -> BigInt,
+    }
+}
+
+table! {
+    exchange_rule_permissions (rule_id, permission_id) {
+        rule_id -> Text,
+        permission_id -> Text,
+    }
+}
+
+table! {
+    exchanged_tokens (jti) {
+        jti -> Text,
+        client_id -> Text,
+        rule_id -> Nullable<Text>,
+        subject_jti -> Nullable<Text>,
+        subject_kid -> Nullable<Text>,
+        subject_audience -> Nullable<Text>,
+        subject_scope -> Nullable<Text>,
+        subject_issuer_id -> Nullable<Text>,
+        subject_rules -> Nullable<Text>,
+        actor_jti -> Nullable<Text>,
+        actor_kid -> Nullable<Text>,
+        actor_subject -> Nullable<Text>,
+        actor_generation -> Nullable<Text>,
+        actor_issuer_id -> Nullable<Text>,
+        depth -> Integer,
+        expires_at -> BigInt,
+    }
+}
+
+table! {
+    removed_grounds (id) {
+        id -> Text,
+        removed_at -> BigInt,
+        expires_at -> BigInt,
+    }
+}
+
+table! {
     builtin_users (user_name) {
         user_name -> Text,
         subject -> Text,
@@ -425,6 +486,11 @@ allow_tables_to_appear_in_same_query!(
     application_roles,
     application_resources,
     used_assertions,
+    revoked_tokens,
+    exchange_rules,
+    exchange_rule_permissions,
+    exchanged_tokens,
+    removed_grounds,
     builtin_users,
     builtin_user_permissions,
     idp_operations,

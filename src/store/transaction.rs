@@ -29,6 +29,15 @@ pub enum Change {
     Organization(OrganizationId),
     /// An application, its secrets or its roles.
     Application(ApplicationId),
+    /// A token was revoked.
+    Token {
+        /// Its id.
+        jti: String,
+        /// When it expires.
+        expires_at: jiff::Timestamp,
+    },
+    /// The exchange rules.
+    ExchangeRules,
     /// Resources, permissions, or what roles bundle.
     Catalogue,
     /// The purpose secrets.

@@ -5,6 +5,7 @@
 //! `x5c`) is ignored (RFC 8725 §3.10). A key is taken for one algorithm of its own kind alone, and only if it is public, meant for
 //! signatures and long enough. Nothing is fetched here, and the time is the caller's.
 
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey};
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
@@ -73,7 +74,7 @@ impl OutsideAlgorithm {
     pub const ALL: [Self; 4] = [Self::Rs256, Self::Ps256, Self::Es256, Self::EdDsa];
 
     /// Its name (RFC 7518 §3.1, RFC 8037 §3.1).
-    pub fn as_str(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Rs256 => "RS256",
             Self::Ps256 => "PS256",
@@ -439,11 +440,19 @@ impl OutsideKey {
                 (vec![Algorithm::RS256, Algorithm::PS256], key)
             }
             ("EC", Some("P-256")) => {
-                let key = DecodingKey::from_ec_components(text("x")?, text("y")?).ok()?;
+                let (x, y) = (text("x")?, text("y")?);
+                let coordinate = |text| URL_SAFE_NO_PAD.decode(text).ok();
+                // SEC 1 §2.3.3. The point must lie on the curve (RFC 8725 §3.4).
+                let point = [vec![4], coordinate(x)?, coordinate(y)?].concat();
+                ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &point).ok()?;
+                let key = DecodingKey::from_ec_components(x, y).ok()?;
                 (vec![Algorithm::ES256], key)
             }
             ("OKP", Some("Ed25519")) => {
-                let key = DecodingKey::from_ed_components(text("x")?).ok()?;
+                let x = text("x")?;
+                let point = URL_SAFE_NO_PAD.decode(x).ok()?;
+                ParsedPublicKey::new(&ED25519, &point).ok()?;
+                let key = DecodingKey::from_ed_components(x).ok()?;
                 (vec![Algorithm::EdDSA], key)
             }
             _ => return None,

@@ -15,13 +15,22 @@ use thiserror::Error;
 use crate::domain::algorithm::SigningAlgorithm;
 use crate::token::claims::VerifiedClaims;
 use crate::token::jws::{JwsError, TokenType, read_header};
-use crate::token::key_ring::{KeyRing, RingKey};
+use crate::token::key_ring::{KeyRing, KeyState, RingKey};
 use crate::token::rotation::RotationPolicy;
 use crate::token::strict_json::StrictObject;
 
 /// How far the clocks of two nodes may be apart: a token is taken so long before `iat`. It is never taken after `exp`: what was said
 /// to live ten minutes lives ten minutes.
 pub const LEEWAY: SignedDuration = SignedDuration::from_secs(5);
+
+/// A token that is good.
+#[derive(Clone, Debug)]
+pub struct VerifiedToken {
+    /// What it says.
+    pub claims: VerifiedClaims,
+    /// The key that signed it.
+    pub kid: String,
+}
 
 /// Checks tokens against one snapshot of the key ring; a changed ring needs a new one.
 pub struct Verifier {
@@ -100,14 +109,23 @@ impl Verifier {
         jwt: &str,
         audience: &str,
         now: Timestamp,
-    ) -> Result<VerifiedClaims, VerifyError> {
+    ) -> Result<VerifiedToken, VerifyError> {
+        let token = self.verify_for_any(jwt, now)?;
+        if !token.claims.aud.iter().any(|one| one == audience) {
+            return Err(VerifyError::Claim("aud"));
+        }
+        Ok(token)
+    }
+
+    /// Checks an access token, for whichever resource it is: for who judges its audience himself.
+    ///
+    /// # Errors
+    /// [`VerifyError`].
+    pub fn verify_for_any(&self, jwt: &str, now: Timestamp) -> Result<VerifiedToken, VerifyError> {
         let (key, members) = self.signed_claims(jwt, TokenType::ACCESS_TOKEN)?;
         let claims = VerifiedClaims::read(members).map_err(VerifyError::Claim)?;
         if claims.iss != self.issuer {
             return Err(VerifyError::Claim("iss"));
-        }
-        if !claims.aud.iter().any(|one| one == audience) {
-            return Err(VerifyError::Claim("aud"));
         }
         if now.duration_since(claims.iat) < -LEEWAY {
             return Err(VerifyError::Claim("iat"));
@@ -118,7 +136,14 @@ impl Verifier {
         if now >= claims.exp {
             return Err(VerifyError::Expired);
         }
-        Ok(claims)
+        let kid = key.key.kid().to_owned();
+        Ok(VerifiedToken { claims, kid })
+    }
+
+    /// Whether tokens that this key signed are still taken.
+    pub fn knows(&self, kid: &str) -> bool {
+        let withdrawn = |key: &VerificationKey| matches!(key.key.state, KeyState::Withdrawn);
+        self.keys.get(kid).is_some_and(|key| !withdrawn(key))
     }
 
     /// The key and the claims of a token of kind `typ` whose signature is good; what they say is not judged yet.

@@ -10,9 +10,14 @@ use crate::support::credentials::{Anonymous, Bearer, Key, OperatorWith};
 use crate::support::test_app::{MANAGEMENT, Shop};
 
 /// Reviewed: whoever adds a line here opens a door to everybody.
-const PUBLIC: [&str; 7] = [
+const PUBLIC: [&str; 12] = [
     "POST /v1/keys/revoke-leaked",
+    "GET /.well-known/oauth-authorization-server",
+    "GET /.well-known/oauth-authorization-server/{issuer_path}",
+    "GET /.well-known/openid-configuration",
+    "GET /.well-known/openid-configuration/{issuer_path}",
     "GET /.well-known/jwks.json",
+    "GET /.well-known/revocations",
     "GET /livez",
     "GET /readyz",
     "GET /metrics",
@@ -35,7 +40,11 @@ const FOR_HOLDERS: [&str; 4] = [
 const FOR_GATEWAYS: [&str; 2] = ["GET /forward-auth", "GET /forward-auth/{path}"];
 
 /// Reviewed: a client of the authorization server proves who it is to the handler.
-const FOR_CLIENTS: [&str; 1] = ["POST /oauth/token"];
+const FOR_CLIENTS: [&str; 3] = [
+    "POST /oauth/token",
+    "POST /oauth/introspect",
+    "POST /oauth/revoke",
+];
 
 fn names(wanted: impl Fn(Access) -> bool) -> Vec<String> {
     let rows = routes();

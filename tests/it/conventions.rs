@@ -22,6 +22,7 @@ pub(crate) fn filled(shop: &Shop, key: &str, route: &Endpoint) -> String {
         path if path.starts_with("/v1/resources") => &shop.payment,
         path if path.starts_with("/v1/users") => "usr_aaaaaaaaaaaaaaaaaaaaaaaaaa",
         path if path.starts_with("/v1/applications") => "app_aaaaaaaaaaaaaaaaaaaaaaaaaa",
+        path if path.starts_with("/v1/exchange-rules") => "rul_aaaaaaaaaaaaaaaaaaaaaaaaaa",
         path if path.starts_with("/v1/roles") => "rol_aaaaaaaaaaaaaaaaaaaaaaaaaa",
         _ => "",
     };
@@ -33,6 +34,7 @@ pub(crate) fn filled(shop: &Shop, key: &str, route: &Endpoint) -> String {
         .replace("{secret_id}", "sec_aaaaaaaaaaaaaaaaaaaaaaaaaa")
         .replace("{role_id}", "rol_aaaaaaaaaaaaaaaaaaaaaaaaaa")
         .replace("{kid}", "nonsense")
+        .replace("{issuer_path}", "nonsense")
         .replace("{purpose}", "cookies")
         .replace("{generation}", "0")
 }

@@ -14,12 +14,8 @@ use kagiya::token::mint::{AccessTokenClaims, Jti, mint};
 use kagiya::token::signing_key::SigningKey;
 use serde_json::{Value, json};
 
-use self::example::{Service, routes};
 use crate::cli::{Home, PAYMENT, ask};
-
-#[expect(dead_code, reason = "its main runs where it is an example")]
-#[path = "../../examples/payment_service.rs"]
-mod example;
+use crate::worked_example::payment_service::{Service, routes};
 
 const ISSUER: &str = "https://keys.example.com";
 
@@ -30,8 +26,8 @@ fn a_traded_key_pays_and_reads_as_far_as_its_scope_goes() {
     home.shop();
     let key = home.key();
     let key = key["key"].as_str().unwrap().to_owned();
-    let keys_at = format!("http://{}/.well-known/jwks.json", server.address);
-    let payments = serve(crate::cli::ISSUER, &keys_at);
+    let well_known = format!("http://{}/.well-known", server.address);
+    let payments = serve(crate::cli::ISSUER, &well_known);
     let trade = |scope| {
         let headers = [
             ("X-API-Key", &*key),
@@ -57,7 +53,7 @@ fn what_no_token_of_ours_would_be_is_refused() {
     let [key, other] = [(); 2].map(|()| SigningKey::generate(SigningAlgorithm::Es256).unwrap());
     let set = json!({"keys": [serde_json::to_value(key.public_jwk()).unwrap()]});
     let issuer = issuer(set);
-    let payments = serve(ISSUER, &format!("http://{issuer}/jwks"));
+    let payments = serve(ISSUER, &format!("http://{issuer}"));
     let good = Token::default();
     assert_eq!(payments.list(&good.sign(&key)).0, 200);
     for (token, why) in [
@@ -100,9 +96,9 @@ fn what_no_token_of_ours_would_be_is_refused() {
 fn without_the_issuers_keys_it_is_an_outage_and_no_bad_token() {
     let key = SigningKey::generate(SigningAlgorithm::Es256).unwrap();
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap();
-    let keys_at = format!("http://{}/jwks", nobody.local_addr().unwrap());
+    let well_known = format!("http://{}", nobody.local_addr().unwrap());
     drop(nobody);
-    let payments = serve(ISSUER, &keys_at);
+    let payments = serve(ISSUER, &well_known);
     assert_eq!(payments.list(&Token::default().sign(&key)).0, 503);
 }
 
@@ -204,18 +200,18 @@ fn base64url(text: &str) -> String {
     base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text)
 }
 
-fn serve(issuer: &str, keys_at: &str) -> Payments {
-    Payments(run(payments(issuer, keys_at)))
+fn serve(issuer: &str, well_known: &str) -> Payments {
+    Payments(run(payments(issuer, well_known)))
 }
 
 /// The routes of the example, for tokens of `issuer`.
 pub(crate) fn payments(
     issuer: &str,
-    keys_at: &str,
+    well_known: &str,
 ) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
     // The client of the example wants one; a second installation changes nothing.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let service = Data::new(Service::new(issuer, keys_at));
+    let service = Data::new(Service::new(issuer, well_known));
     move |config| routes(config, &service)
 }
 
@@ -225,7 +221,7 @@ fn issuer(set: Value) -> SocketAddr {
     run(move |config| {
         let set = Arc::clone(&set);
         let answer = move || std::future::ready(HttpResponse::Ok().json(&*set));
-        config.route("/jwks", web::get().to(answer));
+        config.route("/jwks.json", web::get().to(answer));
     })
 }
 

@@ -71,6 +71,7 @@ impl Verifier {
         };
         let key = key(&wire).await;
         let jwks = format!("http://{address}/.well-known/jwks.json");
+        let mut good = Vec::new();
         for (algorithm, audience) in AUDIENCES {
             let traded = whole(wire.trade(&key.text("key"), audience).await, 200);
             let token = traded.text("access_token");
@@ -123,6 +124,12 @@ impl Verifier {
                     },
                 );
             }
+            good.push(right);
+        }
+        let path = format!("/v1/keys/{}", key.text("id"));
+        whole(wire.manage(("DELETE", &path), None, None).await, 204);
+        for revoked in &good {
+            self.refuses("a token of a revoked key", revoked);
         }
     }
 

@@ -284,15 +284,9 @@ impl Broker {
 
     /// Whether there is such an application, of whatever organization: who may act for others serves many.
     pub(super) async fn check_may_act(&self, named: Option<ApplicationId>) -> Result<(), Error> {
-        let Some(id) = named else { return Ok(()) };
-        let there = self
-            .store
-            .read(move |connection| applications::exists(connection, &id));
-        if there.await? {
-            Ok(())
-        } else {
-            let field = "may_act.application_id";
-            Err(Error::invalid(field, "there is no such application"))
+        match named {
+            Some(id) => self.check_exists(id, "may_act.application_id").await,
+            None => Ok(()),
         }
     }
 }

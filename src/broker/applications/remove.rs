@@ -1,5 +1,6 @@
 //! An application is removed. What refers to it is named first, and goes on referring to nobody where the caller insists.
 
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::NAMED;
@@ -7,7 +8,7 @@ use crate::broker::{Broker, Caller, Conflict, Error, audit};
 use crate::domain::audit::Origin;
 use crate::domain::id::ApplicationId;
 use crate::store::applications::users;
-use crate::store::{self, Change, applications};
+use crate::store::{self, Change, applications, exchange_rules};
 
 impl Broker {
     /// Removes one with its secrets; what refers to it goes with it if that is asked for.
@@ -31,17 +32,18 @@ impl Broker {
                 found.organization_id,
                 json!({"name": found.name, "cascade": cascade}),
             );
+            let now = self.now();
             let deleted = self.store.write(move |tx| {
                 applications::lock(tx, &id)?;
-                let now = applications::find(tx, &id)?.ok_or(Error::NotFound)?;
-                if now.version != found.version {
+                let there = applications::find(tx, &id)?.ok_or(Error::NotFound)?;
+                if there.version != found.version {
                     return Ok(false);
                 }
                 let users = users::of(tx, &id, NAMED)?;
                 if !users.is_empty() && !cascade {
                     return Err(Conflict::ApplicationInUse(users).into());
                 }
-                remove(tx, &id)?;
+                remove(tx, &id, now)?;
                 audit::append(tx, &event)?;
                 Ok::<_, Error>(true)
             });
@@ -63,11 +65,19 @@ impl Broker {
 }
 
 /// Removes one, with its secrets and the kept answers that show them.
-pub(super) fn remove(tx: &mut store::Transaction<'_>, id: &ApplicationId) -> Result<(), Error> {
+fn remove(
+    tx: &mut store::Transaction<'_>,
+    id: &ApplicationId,
+    now: Timestamp,
+) -> Result<(), Error> {
     for secret in applications::secrets::of_application(tx, id)? {
         store::idempotency::erase_shown(tx, secret.id.as_str())?;
     }
+    if exchange_rules::delete_of_application(tx, id, now)? > 0 {
+        tx.changed(Change::ExchangeRules);
+    }
     applications::delete(tx, id)?;
+    store::revoked_tokens::note_removed(tx, id.as_str(), now)?;
     tx.changed(Change::Application(*id));
     Ok(())
 }

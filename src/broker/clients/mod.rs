@@ -37,7 +37,6 @@ pub struct Client {
     default_resource: Option<ResourceId>,
     may_act: Option<ApplicationId>,
     policy: Arc<Policy>,
-    #[expect(dead_code, reason = "introspection asks for it")]
     serves: Vec<Arc<KnownResource>>,
 }
 
@@ -98,6 +97,25 @@ impl Client {
     /// Who may act for it.
     pub(super) fn may_act(&self) -> Option<ApplicationId> {
         self.may_act
+    }
+
+    /// Whether it serves a resource.
+    pub(super) fn serves(&self, identifier: &str) -> bool {
+        self.serves
+            .iter()
+            .any(|resource| resource.identifier.as_str() == identifier)
+    }
+
+    /// Whether something of this organization is its business: anything, where it is bound to none.
+    pub(super) fn is_within(&self, organization: Option<&str>) -> bool {
+        self.organization
+            .is_none_or(|own| organization == Some(own.as_str()))
+    }
+
+    /// Whether it holds this scope of the management API.
+    pub(super) fn manages(&self, broker: &Broker, name: &str) -> bool {
+        let grant = self.policy.at(&broker.management_audience);
+        grant.is_some_and(|grant| grant.scopes.iter().any(|scope| scope.as_str() == name))
     }
 
     /// Whether it may come from `address`.

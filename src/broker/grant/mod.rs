@@ -2,6 +2,7 @@
 //! token is signed.
 
 mod client_credentials;
+mod token_exchange;
 
 use std::sync::Arc;
 
@@ -9,12 +10,17 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use thiserror::Error as ThisError;
 
+pub use self::token_exchange::{ExchangeRequest, PresentedToken, TokenKind};
+
 use super::Broker;
 use super::catalogue::{Grant, KnownResource, Policy};
+use super::token_life::LifeError;
 use crate::domain::id::{ApplicationId, ResourceId};
 use crate::domain::scope::ScopeSet;
+use crate::idp;
 use crate::store;
 use crate::token::mint::{AccessTokenClaims, Jti, Owner, mint};
+use crate::token::verify::VerifyError;
 
 /// What a client asks for. An empty text is as good as none.
 #[derive(Clone, Copy, Debug, Default)]
@@ -47,12 +53,65 @@ pub enum GrantRefusal {
     /// A scope that it does not hold there, or not a list of scopes.
     #[error("a scope that is asked for is not held")]
     InvalidScope,
+    /// The token to be traded is not good.
+    #[error("the subject_token is not good")]
+    Subject(#[source] BadToken),
+    /// The token of who acts is not good.
+    #[error("the actor_token is not good")]
+    Actor(#[source] BadToken),
+    /// The token to be traded does not permit what the rule requires.
+    #[error("the subject_token does not permit what the rule requires")]
+    SubjectLacksScope,
+    /// The token to be traded names somebody else who may act.
+    #[error("may_act names somebody else")]
+    MayNotAct,
+    /// The rule takes no token of who acts.
+    #[error("the rule takes no actor_token")]
+    ActorNotTaken,
+    /// Too many act for each other.
+    #[error("too many actors")]
+    TooManyActors,
+    /// It was traded too often.
+    #[error("too many trades")]
+    TooManyTrades,
+    /// The client may trade no token of another.
+    #[error("the client has no exchange rule")]
+    NoRules,
     /// The database did not answer.
     #[error(transparent)]
     Store(#[from] store::Error),
+    /// The identity provider of the token's key is not configured.
+    #[error(transparent)]
+    Provider(Arc<idp::Error>),
     /// Nothing signs here now.
     #[error("no signing key: {0}")]
     NoSigningKey(String),
+}
+
+/// Why a token is not taken.
+#[derive(Debug, ThisError)]
+pub enum BadToken {
+    /// Not what it is said to be.
+    #[error("not a token of that kind")]
+    Kind,
+    /// Not a token of ours that is good now.
+    #[error(transparent)]
+    Own(VerifyError),
+    /// It was revoked, or something that it stands on was.
+    #[error("it does not count any more")]
+    Dead,
+    /// It is no business of this client.
+    #[error("it is somebody else's")]
+    Anothers,
+}
+
+impl From<LifeError> for GrantRefusal {
+    fn from(error: LifeError) -> Self {
+        match error {
+            LifeError::Store(error) => Self::Store(error),
+            LifeError::Provider(error) => Self::Provider(error),
+        }
+    }
 }
 
 impl GrantRefusal {
@@ -61,7 +120,16 @@ impl GrantRefusal {
         match self {
             Self::InvalidTarget { .. } => "invalid_target",
             Self::InvalidScope => "invalid_scope",
+            Self::Subject(_) => "bad_subject_token",
+            Self::Actor(_) => "bad_actor_token",
+            Self::SubjectLacksScope => "subject_lacks_scope",
+            Self::MayNotAct => "may_not_act",
+            Self::ActorNotTaken => "actor_not_taken",
+            Self::TooManyActors => "too_many_actors",
+            Self::TooManyTrades => "too_many_trades",
+            Self::NoRules => "no_exchange_rule",
             Self::Store(_) => "database_unavailable",
+            Self::Provider(_) => "identity_provider_unavailable",
             Self::NoSigningKey(_) => "signing_key_unavailable",
         }
     }
@@ -100,10 +168,11 @@ pub(super) struct Signed {
     /// The token.
     pub(super) token: String,
     /// Its id.
-    #[expect(dead_code, reason = "revocation asks for it")]
     pub(super) jti: Jti,
     /// Its `exp` in seconds since 1970.
     pub(super) exp: i64,
+    /// The key that signed it.
+    pub(super) kid: String,
 }
 
 impl Broker {
@@ -139,7 +208,13 @@ impl Broker {
         };
         let token =
             mint(key, &claims).map_err(|error| GrantRefusal::NoSigningKey(error.to_string()))?;
-        Ok(Signed { token, jti, exp })
+        let kid = key.kid().to_owned();
+        Ok(Signed {
+            token,
+            jti,
+            exp,
+            kid,
+        })
     }
 
     /// The claim `may_act` for who is on record (RFC 8693 §4.4).

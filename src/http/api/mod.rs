@@ -9,6 +9,7 @@ pub mod application_secrets;
 pub mod applications;
 pub mod audit_events;
 pub mod bulk_revoke;
+pub mod exchange_rules;
 pub mod explain;
 pub mod key;
 pub mod keys;

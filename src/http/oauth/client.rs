@@ -94,6 +94,11 @@ impl<'a> Presented<'a> {
         }
     }
 
+    /// Whether nobody says who he is.
+    pub fn is_none(&self) -> bool {
+        matches!(self, Self::None)
+    }
+
     fn credentials(&self) -> Option<ClientCredentials<'_>> {
         match self {
             Self::None => None,

@@ -6,7 +6,11 @@
 
 pub mod client;
 pub mod error;
+mod exchange;
+pub mod introspect;
+pub mod metadata;
 pub mod parameters;
+pub mod revoke;
 pub mod token;
 
 /// What every path of these endpoints starts with.

@@ -1,9 +1,9 @@
-//! Who refers to an application: keys and other applications for which it may act.
+//! Who refers to an application: keys and other applications for which it may act, and the exchange rules of which it has the use.
 
 use diesel::prelude::*;
 
 use crate::domain::id::ApplicationId;
-use crate::store::schema::{api_keys, applications};
+use crate::store::schema::{api_keys, applications, exchange_rules};
 use crate::store::{Connection, Error};
 
 /// In words, at most `limit` of each kind.
@@ -26,6 +26,13 @@ pub fn of(
         .order(applications::id)
         .limit(limit)
         .load(connection)?;
+    let rules: Vec<String> = exchange_rules::table
+        .filter(exchange_rules::application_id.eq(id.as_str()))
+        .select(exchange_rules::id)
+        .order(exchange_rules::id)
+        .limit(limit)
+        .load(connection)?;
     let may_act = |user: String| format!("may_act of {user}");
-    Ok(keys.into_iter().chain(others).map(may_act).collect())
+    let acts = keys.into_iter().chain(others).map(may_act);
+    Ok(acts.chain(rules).collect())
 }

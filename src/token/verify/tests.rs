@@ -74,14 +74,16 @@ fn second(second: i64) -> Timestamp {
 
 fn verify(jwt: &str) -> Result<VerifiedClaims, String> {
     let verified = WORLD.verifier.verify(jwt, AUDIENCE, second(NOW));
-    verified.map_err(|error| match error {
-        VerifyError::Jws(error) => format!("{error:?}"),
-        VerifyError::UnknownKey => "UnknownKey".into(),
-        VerifyError::Signature(_) => "Signature".into(),
-        VerifyError::ClaimsJson(_) => "ClaimsJson".into(),
-        VerifyError::Claim(name) => format!("Claim({name})"),
-        VerifyError::Expired => "Expired".into(),
-    })
+    verified
+        .map(|token| token.claims)
+        .map_err(|error| match error {
+            VerifyError::Jws(error) => format!("{error:?}"),
+            VerifyError::UnknownKey => "UnknownKey".into(),
+            VerifyError::Signature(_) => "Signature".into(),
+            VerifyError::ClaimsJson(_) => "ClaimsJson".into(),
+            VerifyError::Claim(name) => format!("Claim({name})"),
+            VerifyError::Expired => "Expired".into(),
+        })
 }
 
 fn b64(bytes: impl AsRef<[u8]>) -> String {

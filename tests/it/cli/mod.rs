@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod keys;
 mod lock;
+mod oauth;
 mod offline;
 mod serve;
 mod storage;

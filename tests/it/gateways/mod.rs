@@ -44,8 +44,8 @@ impl Scene {
         let config = ROUTES.replace("PROXY", kind.name());
         std::fs::write(home.path("kagiya.toml"), config).unwrap();
         let kagiya = free_address();
-        let keys_at = format!("http://{kagiya}/.well-known/jwks.json");
-        let payments = payments(ISSUER, &keys_at);
+        let well_known = format!("http://{kagiya}/.well-known");
+        let payments = payments(ISSUER, &well_known);
         let service = run(move |config: &mut ServiceConfig| {
             payments(config);
             config.default_service(web::to(echo));

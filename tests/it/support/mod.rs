@@ -6,6 +6,7 @@ pub(crate) mod certificates;
 pub(crate) mod credentials;
 pub(crate) mod database;
 pub(crate) mod fake_provider;
+pub(crate) mod forge;
 pub(crate) mod node;
 pub(crate) mod openid_issuer;
 pub(crate) mod process;

@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
+use super::signer::Signer;
 use super::test_app::{MANAGEMENT, Setup, TestApp, merged};
 
 /// The client whose access tokens are taken.
@@ -98,6 +99,13 @@ impl OpenIdIssuer {
         let mut state = self.state();
         state.key = key();
         state.kid = kid.to_owned();
+    }
+
+    /// Its key, to sign what it would not.
+    pub(crate) fn signer(&self) -> Signer {
+        let state = self.state();
+        let pkcs8 = state.key.to_pkcs8v1().unwrap();
+        Signer::es256_of(&state.kid, pkcs8.as_ref())
     }
 
     /// How often its JWK set was asked for.

@@ -25,7 +25,7 @@ fn redacted_member(name: &str, value: &Value) -> Value {
 }
 
 fn kind(text: &str) -> Option<&'static str> {
-    const IDS: [(&str, &str); 12] = [
+    const IDS: [(&str, &str); 13] = [
         ("key_", "key_…"),
         ("org_", "org_…"),
         ("crd_", "crd_…"),
@@ -35,6 +35,7 @@ fn kind(text: &str) -> Option<&'static str> {
         ("rol_", "rol_…"),
         ("app_", "app_…"),
         ("sec_", "sec_…"),
+        ("rul_", "rul_…"),
         ("aud_", "aud_…"),
         ("k_", "k_…"),
         ("kgy_…", "kgy_…"),

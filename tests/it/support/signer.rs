@@ -32,6 +32,12 @@ impl Signer {
         Self::new(kid, Pair::Es256(pair))
     }
 
+    /// The ES256 key of this PKCS#8 document.
+    pub(crate) fn es256_of(kid: &str, pkcs8: &[u8]) -> Self {
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8).unwrap();
+        Self::new(kid, Pair::Es256(pair))
+    }
+
     /// An Ed25519 key.
     pub(crate) fn ed25519(kid: &str) -> Self {
         Self::new(kid, Pair::Ed25519(Ed25519KeyPair::generate().unwrap()))

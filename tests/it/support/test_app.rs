@@ -18,6 +18,7 @@ use kagiya::broker::audit_verification::{TrailReport, verify_trail};
 use kagiya::config::Config;
 use kagiya::domain::audit_chain::Anchor;
 use kagiya::domain::clock::{Clock, MockClock};
+use kagiya::domain::issuer::Issuer;
 use kagiya::domain::random::SystemRandom;
 use kagiya::domain::sealed::RootSecret;
 use kagiya::domain::secret::SecretBytes;
@@ -52,9 +53,20 @@ pub(crate) const ROOT_SECRET: &[u8] = b"the root secret of every test: 32 bytes 
 pub(crate) struct Setup {
     config: Config,
     fakes: Vec<Arc<FakeProvider>>,
+    issuer: Option<String>,
 }
 
 impl Setup {
+    /// As another issuer than that of every test.
+    pub(crate) fn issuer(mut self, issuer: &str) -> Self {
+        self.issuer = Some(issuer.to_owned());
+        self
+    }
+
+    fn its_issuer(&self) -> Issuer {
+        self.issuer.as_deref().unwrap_or(ISSUER).parse().unwrap()
+    }
+
     /// With a change of the configuration.
     pub(crate) fn config(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(&mut self.config);
@@ -283,7 +295,7 @@ impl TestApp {
 
     fn mint_operator_token(&self, scopes: Option<&str>) -> String {
         let world = self.world();
-        let settings = settings(&world.setup.config, ISSUER.parse().unwrap()).unwrap();
+        let settings = settings(&world.setup.config, world.setup.its_issuer()).unwrap();
         let token = OperatorToken {
             name: "test",
             scopes: scopes.map(|scopes| scopes.parse().unwrap()),
@@ -478,7 +490,8 @@ fn part(token: &str, index: usize) -> Value {
     serde_json::from_slice(&bytes).unwrap()
 }
 
-fn root_secret() -> RootSecret {
+/// The root secret of every test.
+pub(crate) fn root_secret() -> RootSecret {
     RootSecret::new(SecretBytes::new(ROOT_SECRET.to_vec())).unwrap()
 }
 
@@ -490,6 +503,7 @@ impl World {
         let (ready, address) = oneshot::channel();
         let run = Run {
             config: self.setup.config.clone(),
+            issuer: self.setup.its_issuer(),
             clock: self.clock.clone(),
             providers: self
                 .setup
@@ -524,6 +538,7 @@ impl World {
 /// What one run is made from.
 struct Run {
     config: Config,
+    issuer: Issuer,
     clock: MockClock,
     providers: Vec<Arc<dyn IdentityProvider>>,
     log: Captured,
@@ -545,8 +560,7 @@ impl Run {
             log: Box::new(self.log),
             log_format: LineFormat::Json,
         };
-        let issuer = ISSUER.parse().unwrap();
-        let app = App::start(&self.config, issuer, root_secret(), around)
+        let app = App::start(&self.config, self.issuer, root_secret(), around)
             .await
             .unwrap();
         // The RSA keys are made beside the requests; a test begins when the set is whole.

@@ -26,7 +26,7 @@ enum Met {
 use Met::{Forbidden, NotThere, OwnThings, Unknown};
 
 /// Every managing path. Reviewed: whoever adds a line says what a stranger meets there.
-const PATHS: [(&str, &str, Met); 70] = [
+const PATHS: [(&str, &str, Met); 75] = [
     ("POST", "/v1/keys", Unknown),
     ("GET", "/v1/keys", OwnThings),
     ("POST", "/v1/keys/revoke", NotThere),
@@ -74,6 +74,11 @@ const PATHS: [(&str, &str, Met); 70] = [
     ("POST", "/v1/applications/{id}/roles", NotThere),
     ("PUT", "/v1/applications/{id}/roles", NotThere),
     ("DELETE", "/v1/applications/{id}/roles/{role_id}", NotThere),
+    ("POST", "/v1/exchange-rules", Forbidden),
+    ("GET", "/v1/exchange-rules", Forbidden),
+    ("GET", "/v1/exchange-rules/{id}", Forbidden),
+    ("PATCH", "/v1/exchange-rules/{id}", Forbidden),
+    ("DELETE", "/v1/exchange-rules/{id}", Forbidden),
     ("POST", "/v1/roles", Forbidden),
     ("GET", "/v1/roles", OwnThings),
     ("GET", "/v1/roles/{id}", NotThere),
@@ -123,6 +128,10 @@ fn body(path: &str, home: &Home) -> Value {
         "/v1/applications" => {
             json!({"name": "x", "organization_id": home.shop.organization})
         }
+        "/v1/exchange-rules" => json!({
+            "application_id": home.application, "subject_resource": CART, "target_resource": CART, "scopes": ["read:cart"],
+        }),
+        "/v1/exchange-rules/{id}" => json!({"impersonation": true}),
         "/v1/applications/{id}/secrets" => json!({}),
         "/v1/applications/{id}/roles" => json!({"roles": []}),
         "/v1/keys/revoke" => json!({"organization_id": home.shop.organization}),
@@ -160,6 +169,7 @@ impl Home {
             path if path.starts_with("/v1/resources") => &self.shop.payment,
             path if path.starts_with("/v1/users") => &self.user,
             path if path.starts_with("/v1/applications") => &self.application,
+            path if path.starts_with("/v1/exchange-rules") => "rul_aaaaaaaaaaaaaaaaaaaaaaaaaa",
             _ => &self.role,
         };
         path.replace("{id}", id)

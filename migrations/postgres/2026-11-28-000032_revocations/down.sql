@@ -1,0 +1,2 @@
+DROP TABLE removed_grounds;
+DROP TABLE revoked_tokens;
