@@ -135,8 +135,12 @@ impl Broker {
             .sealed
             .filter(|_| is_kept)
             .ok_or(Conflict::IdempotencyAnswerGone)?;
-        if let (Some(caller), Some(shows)) = (&attempt.asks, record.shows) {
-            self.check_shown(caller.clone(), shows).await?;
+        if let (Some(caller), Some(shows)) = (&attempt.asks, &record.shows) {
+            match (shows.parse(), shows.parse()) {
+                (Ok(generation), _) => self.check_shown(caller.clone(), generation).await?,
+                (_, Ok(secret)) => self.check_secret_shown(caller.clone(), secret).await?,
+                _ => return Err(Error::Internal(format!("{shows} is nothing that is shown"))),
+            }
         }
         let second = attempt.key.expose().as_bytes();
         let opened = match self

@@ -17,8 +17,8 @@ pub struct Record {
     pub node: String,
     /// When.
     pub begun_at: jiff::Timestamp,
-    /// The generation whose key the answer shows.
-    pub shows: Option<CredentialId>,
+    /// What the answer shows: the id of the generation whose key it is, or of an application's secret.
+    pub shows: Option<String>,
 }
 
 /// A kept answer.
@@ -82,13 +82,12 @@ pub fn find(
     let answer = status
         .filter(|_| state == "done")
         .map(|status| Answer { status, sealed });
-    let shows = shows.map(|id| id.parse()).transpose();
     Ok(Some(Record {
         body_digest,
         answer,
         node,
         begun_at: begun_at.into(),
-        shows: shows.map_err(|error| Error::corrupt("idempotency.credential_id", error))?,
+        shows,
     }))
 }
 

@@ -21,6 +21,25 @@ pub struct IssuedSecret {
 }
 
 impl Broker {
+    /// Whether a caller could have a secret made now, as he did when the answer was kept that shows it.
+    pub(in crate::broker) async fn check_secret_shown(
+        &self,
+        caller: Caller,
+        secret: ClientSecretId,
+    ) -> Result<(), Error> {
+        let catalogue = self.catalogue().await?;
+        let grantor = caller.grantor("applications:write", &catalogue, self.now());
+        let checked = self.store.write(move |tx| {
+            let id = applications::secrets::application_of(tx, &secret)?;
+            let id = id.ok_or(Error::NotFound)?;
+            let application = applications::find(tx, &id)?.ok_or(Error::NotFound)?;
+            caller.sees_application(&application, "applications:write")?;
+            let all = machine_roles(tx, &application.roles)?;
+            grantor.check_application(tx, &application, &all, Some(&id))
+        });
+        checked.await
+    }
+
     /// Draws one.
     pub(super) fn draw_secret(
         &self,

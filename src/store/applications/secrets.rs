@@ -62,6 +62,20 @@ pub fn of_application(
     rows.into_iter().map(StoredSecret::try_from).collect()
 }
 
+/// Whose it is.
+pub fn application_of(
+    connection: &mut Connection,
+    id: &ClientSecretId,
+) -> Result<Option<ApplicationId>, Error> {
+    let found: Option<String> = application_secrets::table
+        .find(id.as_str())
+        .select(application_secrets::application_id)
+        .first(connection)
+        .optional()?;
+    let read = |id: String| super::id(&id, "application_secrets.application_id");
+    found.map(read).transpose()
+}
+
 /// A page of them, newest first.
 pub fn list(
     connection: &mut Connection,
