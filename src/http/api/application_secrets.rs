@@ -1,24 +1,27 @@
 //! `/v1/applications/{id}/secrets`: several live at once, so that one can be replaced without a gap.
 
-use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::Call;
+use super::{Call, created, item};
 use crate::broker::IssuedSecret;
 use crate::broker::idempotency::KeptAnswer;
 use crate::domain::application::StoredSecret;
 use crate::domain::id::{ApplicationId, ClientSecretId};
+use crate::http::etag::IfMatch;
 use crate::http::idempotency_key::OptionalIdempotencyKey;
 use crate::http::json::OptionalRawJson;
-use crate::http::management::{kept, once, respond};
+use crate::http::management::{once, respond};
 use crate::http::moment::Moment;
 use crate::http::page::{Cursor, Limit, Page};
 use crate::http::path::{Id, Ids};
 use crate::http::problem::Problem;
 use crate::http::query::{NoQuery, Query};
+
+/// The version of every secret, as none changes.
+const VERSION: i64 = 1;
 
 /// A secret of an application; never the secret itself.
 #[derive(Serialize, ToSchema)]
@@ -95,7 +98,10 @@ pub struct ListSecrets {
     request_body(content = Option<AddSecret>),
     responses((
         status = 201, description = "The secret", body = IssuedSecretBody,
-        headers(("Location" = String, description = "Where it is.")),
+        headers(
+            ("Location" = String, description = "Where it is."),
+            ("ETag" = String, description = "Its version, which never changes."),
+        ),
     )),
 )]
 pub async fn add_secret(
@@ -150,18 +156,21 @@ pub async fn list_secrets(
         ("id" = String, Path, description = "The application's id, `app_…`."),
         ("secret_id" = String, Path, description = "The secret's id, `sec_…`."),
     ),
-    responses((status = 200, description = "The secret", body = SecretBody)),
+    responses((
+        status = 200, description = "The secret", body = SecretBody,
+        headers(("ETag" = String, description = "Its version, which never changes.")),
+    )),
 )]
 pub async fn show_secret(
     call: Call,
     _: NoQuery,
     Ids(id, secret): Ids<ApplicationId, ClientSecretId>,
-) -> Result<web::Json<SecretBody>, Problem> {
+) -> Result<HttpResponse, Problem> {
     let found = call
         .broker
         .application_secret(id, secret, &call.caller)
         .await?;
-    Ok(web::Json(SecretBody::from(&found)))
+    Ok(item(VERSION, &SecretBody::from(&found)))
 }
 
 /// Remove a secret
@@ -172,6 +181,7 @@ pub async fn show_secret(
     params(
         ("id" = String, Path, description = "The application's id, `app_…`."),
         ("secret_id" = String, Path, description = "The secret's id, `sec_…`."),
+        ("If-Match" = Option<String>, Header, description = "The secret's `ETag`."),
     ),
     responses((status = 204, description = "It is removed")),
 )]
@@ -179,7 +189,15 @@ pub async fn remove_secret(
     call: Call,
     _: NoQuery,
     Ids(id, secret): Ids<ApplicationId, ClientSecretId>,
+    if_match: IfMatch,
 ) -> Result<HttpResponse, Problem> {
+    if !if_match.allows(VERSION) {
+        // What is not there is 404 whatever was expected of it.
+        call.broker
+            .application_secret(id, secret, &call.caller)
+            .await?;
+        return Err(Problem::precondition_failed());
+    }
     call.broker
         .remove_application_secret(id, secret, &call.caller, call.origin())
         .await?;
@@ -196,5 +214,5 @@ fn issued(issued: &IssuedSecret) -> KeptAnswer {
         object: SecretBody::from(stored),
         client_secret: issued.secret.expose().to_owned(),
     };
-    kept(StatusCode::CREATED, vec![("Location", location)], &body)
+    created(location, VERSION, &body)
 }

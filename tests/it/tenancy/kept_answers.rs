@@ -1,8 +1,10 @@
-//! An answer that shows a key is kept for whoever made the call, and given again only as long as he could make it now.
+//! An answer that shows a key or a secret is kept for whoever made the call, and given again only as long as he could make it
+//! now.
 
 use serde_json::{Value, json};
 
 use super::put_member;
+use crate::applications::{Application, machine_role};
 use crate::management::manager_with;
 use crate::support::credentials::{Bearer, Credential};
 use crate::support::openid_issuer::OpenIdIssuer;
@@ -80,4 +82,35 @@ async fn who_left_is_not_shown_again_what_he_made_before() {
         .await
         .problem("not_found");
     app.trade(&first.text("key")).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_key_that_was_narrowed_is_not_shown_again_a_client_secret_that_it_made() {
+    let shop = Shop::new().await;
+    let manager = manager_with(&shop, &["applications:write"], write_payment(), json!({})).await;
+    let role = machine_role(&shop.app, "pays", write_payment()).await;
+    let create = json!({"name": "cart service", "roles": [role]});
+    let made = call(&shop, &manager, "/v1/applications", &create).await;
+    let made = Application::read(made.expect(201));
+    let (more, nothing) = (made.path("/secrets"), json!({}));
+    let calls = [("/v1/applications", &create), (more.as_str(), &nothing)];
+    let added = call(&shop, &manager, &more, &nothing).await;
+    let shown = [made.secret, added.expect(201).text("client_secret")];
+    let put = async |permissions: Value| {
+        let put = shop.app.put(&manager.key.path("/permissions")).operator();
+        let put = put.json(json!({"permissions": permissions})).send().await;
+        put.expect(200)
+    };
+    let managing = json!({"resource": MANAGEMENT, "scopes": ["applications:write"]});
+    put(json!([managing])).await;
+    for (path, body) in calls {
+        let refused = call(&shop, &manager, path, body).await;
+        refused.problem("would_widen");
+    }
+    // It was refused, not forgotten.
+    put(json!([managing, write_payment()[0]])).await;
+    for ((path, body), secret) in calls.into_iter().zip(shown) {
+        let again = call(&shop, &manager, path, body).await;
+        assert_eq!(again.text("client_secret"), secret);
+    }
 }
