@@ -424,6 +424,7 @@ impl Parts {
                 trusted: trusted_proxies.clone(),
                 table: config.routes.table.clone(),
             },
+            application: config.forward_auth.application_id,
             cache_seconds: config.forward_auth.cache_seconds,
         });
         Self {

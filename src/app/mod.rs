@@ -267,6 +267,12 @@ pub fn settings(config: &Config, issuer: Issuer) -> Result<Settings, AppError> {
             return lacks("trusted_proxies: only a gateway that is named there is believed");
         }
     }
+    if config.forward_auth.application_id.is_some() && config.listener.trusted_proxies.is_empty() {
+        return Err(AppError::Config(
+            "forward_auth.application_id needs trusted_proxies: only a gateway that is named there is believed"
+                .to_owned(),
+        ));
+    }
     let lifetime = TokenLifetime::try_from(config.token.lifetime_seconds);
     Ok(Settings {
         issuer,

@@ -4,6 +4,7 @@
 //! forgotten before the call that changed it is answered ([`memory`]), and secrets, resources and signing keys are snapshots that
 //! are replaced whole.
 
+mod admission;
 mod applications;
 mod audit;
 mod audit_retention;
@@ -62,6 +63,7 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
+pub use self::admission::{AdmissionRefusal, AdmissionRequest, Admitted, TrustedGateway};
 pub use self::applications::{
     ApplicationChange, IssuedSecret, MadeApplication, NewApplication, ShownApplication,
 };
@@ -226,6 +228,7 @@ pub struct Broker {
     distrusts_memory: AtomicBool,
     reuse: Reuse,
     forward_auth_reuse: Reuse,
+    admitted_tokens: admission::AdmittedTokens,
     usage: Usage,
     key_limits: KeyLimits,
     bad_keys: AddressLimits,

@@ -7,6 +7,7 @@ use arc_swap::ArcSwap;
 use thiserror::Error as ThisError;
 use tokio::sync::Notify;
 
+use super::admission::AdmittedTokens;
 use super::catalogue::Catalogue;
 use super::memory::Memory;
 use super::rate::{AddressLimits, FruitlessLookups, KeyLimits, Limits};
@@ -142,6 +143,7 @@ impl Broker {
                 settings.forward_auth_reuse_seconds,
                 settings.remembered_keys,
             ),
+            admitted_tokens: AdmittedTokens::new(settings.forward_auth_reuse_seconds),
             usage: Usage::default(),
             key_limits: KeyLimits::new(Arc::clone(&clock)),
             bad_keys: AddressLimits::new(

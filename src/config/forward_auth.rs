@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use super::layers::{Fault, Section};
 use crate::domain::gateway::Gateway;
+use crate::domain::id::ApplicationId;
 use crate::domain::route_table::{Route, RouteTable};
 
 /// The settings of forward authentication.
@@ -13,6 +14,10 @@ pub struct ForwardAuth {
     /// `proxy`, `KAGIYA_FORWARD_AUTH_PROXY`: which gateway asks: `nginx`, `caddy`, `envoy`, `haproxy` or `traefik`. It says in which two
     /// headers the client's method and path stand; no other is read. Needed for `[[routes]]`. Default none.
     pub proxy: Option<Gateway>,
+    /// `application_id`, `KAGIYA_FORWARD_AUTH_APPLICATION_ID`: the application that the gateway is, `app_…`. Callers who bring a token for
+    /// a resource that it serves get through by its exchange rules, and are named with it in `act`. Only calls of `trusted_proxies` are
+    /// taken for the gateway's. Default none: no such token is traded.
+    pub application_id: Option<ApplicationId>,
     /// `reuse_seconds`, `KAGIYA_FORWARD_AUTH_REUSE_SECONDS`: answer with the token minted for an equal request at most so long ago, 0 to
     /// 600; never past half of the token's life. Default 30.
     pub reuse_seconds: u32,
@@ -25,6 +30,7 @@ impl Default for ForwardAuth {
     fn default() -> Self {
         Self {
             proxy: None,
+            application_id: None,
             reuse_seconds: 30,
             cache_seconds: 0,
         }

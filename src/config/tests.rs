@@ -7,7 +7,7 @@ use super::*;
 const EXAMPLE: &str = include_str!("../../config.example.toml");
 
 /// Settings of the example whose shown value is not the default, because there is none or it is found at start.
-const WITHOUT_FIXED_DEFAULT: [&str; 19] = [
+const WITHOUT_FIXED_DEFAULT: [&str; 20] = [
     "issuer",
     "workers",
     "database_url",
@@ -27,6 +27,7 @@ const WITHOUT_FIXED_DEFAULT: [&str; 19] = [
     "audit_days",
     "routes",
     "proxy",
+    "application_id",
 ];
 
 /// Settings that are lists of tables, which no variable holds.

@@ -5,6 +5,7 @@
 
 mod database;
 mod folder;
+mod gateway;
 mod issuer;
 mod network;
 
@@ -115,6 +116,7 @@ pub async fn examine(patient: &Patient<'_>) -> Vec<Finding> {
                     "clock",
                     "signing_keys",
                     "issuer",
+                    "forward_auth",
                 ]
                 .map(|check| Finding::skipped(check, over)),
             );
@@ -131,8 +133,14 @@ pub async fn examine(patient: &Patient<'_>) -> Vec<Finding> {
     } else {
         let over = "the tables are not of this version";
         findings.extend(
-            ["root_secret", "clock", "signing_keys", "issuer"]
-                .map(|check| Finding::skipped(check, over)),
+            [
+                "root_secret",
+                "clock",
+                "signing_keys",
+                "issuer",
+                "forward_auth",
+            ]
+            .map(|check| Finding::skipped(check, over)),
         );
     }
     findings.extend(network::all(config));
@@ -166,6 +174,7 @@ async fn of_deployment(patient: &Patient<'_>, store: &Store) -> Vec<Finding> {
         database::clock(store, &*patient.clock).await,
         database::signing_keys(store, config.signing.default_algorithm).await,
         issuer::check(config, store, &deployment, running).await,
+        gateway::check(config, store).await,
     ]
 }
 

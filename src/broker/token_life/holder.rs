@@ -25,6 +25,15 @@ pub(in crate::broker) enum Holder {
 }
 
 impl Holder {
+    /// Whether he is the very one that was read then: a change makes him be read anew.
+    pub(in crate::broker) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Key(one), Self::Key(other)) => Arc::ptr_eq(one, other),
+            (Self::Application(one), Self::Application(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+
     /// What of `scope` he holds at a resource.
     pub(in crate::broker) fn holds(&self, audience: &str, scope: &ScopeSet) -> ScopeSet {
         let policy: &Policy = match self {
@@ -82,7 +91,7 @@ impl Broker {
     }
 
     /// An application, if it does anything now.
-    pub(super) async fn live_client(
+    pub(in crate::broker) async fn live_client(
         &self,
         id: &ApplicationId,
     ) -> Result<Option<Arc<Client>>, store::Error> {

@@ -3,46 +3,54 @@
 //! Answers 200, 401, 403, 429 or 503 and nothing else: gateways know no other. On 200 every identity header is set, empty where it has
 //! no value, so that a gateway which copies them writes over whatever its client sent.
 
-use actix_web::http::header::{
-    AUTHORIZATION, CACHE_CONTROL, HeaderName, HeaderValue, VARY, WWW_AUTHENTICATE,
-};
+use std::sync::Arc;
+
+use actix_web::http::header::{AUTHORIZATION, CACHE_CONTROL, HeaderName, HeaderValue, VARY};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::code::Code;
 use super::facts::Facts;
-use super::header::X_API_KEY;
 use super::key_holder::{Refuser, rate_limit_headers};
 use super::problem::Problem;
-use crate::broker::{Asker, Broker, Exchanged, Refusal, Refused, TokenRequest};
+use crate::broker::{
+    Asker, Broker, Exchanged, RateLimitState, Refusal, Refused, TokenRequest, TrustedGateway,
+};
 use crate::domain::gateway::Told;
+use crate::domain::id::ApplicationId;
 use crate::domain::route_table::Requirement;
 use crate::telemetry::metrics::Refusal as Reason;
 use crate::telemetry::request_log::RequestLog;
 
 pub use self::requirement::Requirements;
 
+use self::presented::Presented;
+
+mod presented;
 mod requirement;
+mod token_holder;
 
 const KEY_ID: HeaderName = HeaderName::from_static("x-kagiya-key-id");
 const ORG_ID: HeaderName = HeaderName::from_static("x-kagiya-org-id");
 const SCOPE: HeaderName = HeaderName::from_static("x-kagiya-scope");
 /// Seconds after which a caller may try again what nobody foresaw.
 const RETRY: u32 = 5;
-const CHALLENGE: HeaderValue = HeaderValue::from_static(r#"ApiKey realm="kagiya""#);
 
 /// How gateways are answered.
 pub struct ForwardAuth {
     /// What their requests need.
     pub requirements: Requirements,
+    /// The application that the gateway is, for callers who bring a token that is meant for it.
+    pub application: Option<ApplicationId>,
     /// For how many seconds they may keep a yes.
     pub cache_seconds: u32,
 }
 
 /// Ask whether to let a request through
 ///
-/// For reverse proxies, any method. The client's `X-API-Key` decides; what the request needs stands in the query that the proxy's
-/// configuration writes (`resource`, `scope`), or in the table of routes, by the method and path that the proxy passes on. The headers of
-/// the answer go to the service.
+/// For reverse proxies, any method. The client's `X-API-Key` decides; without one an access token of ours in `Authorization`, which goes on
+/// as it is where it is meant for the service, and is traded where it is meant for the gateway. What the request needs stands in the
+/// query that the proxy's configuration writes (`resource`, `scope`), or in the table of routes, by the method and path that the proxy
+/// passes on. The headers of the answer go to the service.
 #[utoipa::path(
     get, path = "/forward-auth", tag = "gateways",
     params(
@@ -69,32 +77,22 @@ pub async fn forward_auth(
     let required = settings.requirements.of(&request).inspect_err(|_| {
         broker.metrics().refused(Reason::InvalidRequest);
     })?;
-    let key = unverified_key(&request).inspect_err(|_| {
+    let presented = Presented::read(&request).inspect_err(|_| {
         broker.metrics().refused(Reason::InvalidRequest);
     })?;
-    let asked = TokenRequest {
-        resource: Some(&required.resource),
-        scope: required.scope.as_deref(),
-        asker: Asker::Gateway,
+    let refuser = Refuser {
+        broker: &broker,
+        log: &log,
+        facts: &facts,
     };
-    let outcome = broker
-        .exchange(key, facts.tag_proof(), facts.client(), asked)
-        .await;
-    match outcome {
-        Ok(exchanged) => {
-            facts.key(exchanged.record.key_id());
-            facts.organization(exchanged.record.organization_id());
-            Ok(settings.let_through(&exchanged))
+    let yes = match presented {
+        Presented::Key(key) => key_holder(key, &required, &refuser).await?,
+        Presented::Token(token) => {
+            let gateway = settings.trusted_gateway(&request, &facts);
+            token_holder::admit(token, &required, gateway.as_ref(), &refuser).await?
         }
-        Err(refused) => {
-            let refuser = Refuser {
-                broker: &broker,
-                log: &log,
-                facts: &facts,
-            };
-            Err(refuse(refused, &required, &refuser))
-        }
-    }
+    };
+    Ok(settings.let_through(&yes))
 }
 
 /// Ask whether to let a request through, as Envoy does
@@ -115,36 +113,78 @@ pub async fn forward_auth_below(
     forward_auth(request, facts, broker, log, settings).await
 }
 
-/// The key in `X-API-Key`, which decides: a client's `Authorization` beside it is for nobody.
-fn unverified_key(request: &HttpRequest) -> Result<&[u8], Problem> {
-    let mut keys = request.headers().get_all(X_API_KEY);
-    let (key, further) = (keys.next(), keys.next());
-    match (key, further) {
-        (Some(key), None) => Ok(key.as_bytes()),
-        (Some(_), Some(_)) => Err(Problem::new(Code::Unauthorized, "send one X-API-Key")
-            .with_header(WWW_AUTHENTICATE, CHALLENGE)),
-        (None, _) => Err(Problem::api_key_required()),
+/// What the service behind a gateway is told.
+struct Yes {
+    access_token: Arc<str>,
+    expires_in: i64,
+    scope: Arc<str>,
+    key_id: String,
+    organization_id: String,
+    rate_limit: Option<RateLimitState>,
+}
+
+impl From<Exchanged> for Yes {
+    fn from(exchanged: Exchanged) -> Self {
+        Self {
+            key_id: exchanged.record.key_id().to_string(),
+            organization_id: exchanged.record.organization_id().to_string(),
+            access_token: exchanged.access_token,
+            expires_in: exchanged.expires_in,
+            scope: exchanged.scope,
+            rate_limit: exchanged.rate_limit,
+        }
+    }
+}
+
+async fn key_holder(
+    key: &[u8],
+    required: &Requirement,
+    refuser: &Refuser<'_>,
+) -> Result<Yes, Problem> {
+    let facts = refuser.facts;
+    let asked = TokenRequest {
+        resource: Some(&required.resource),
+        scope: required.scope.as_deref(),
+        asker: Asker::Gateway,
+    };
+    let outcome = refuser
+        .broker
+        .exchange(key, facts.tag_proof(), facts.client(), asked)
+        .await;
+    match outcome {
+        Ok(exchanged) => {
+            facts.key(exchanged.record.key_id());
+            facts.organization(exchanged.record.organization_id());
+            Ok(exchanged.into())
+        }
+        Err(refused) => Err(refuse(refused, required, refuser)),
     }
 }
 
 impl ForwardAuth {
-    fn let_through(&self, exchanged: &Exchanged) -> HttpResponse {
+    /// The gateway that asks, if it is a trusted one and is known as an application.
+    fn trusted_gateway(&self, request: &HttpRequest, facts: &Facts) -> Option<TrustedGateway> {
+        let application = self.application?;
+        Some(TrustedGateway {
+            application,
+            address: self.requirements.trusted_proxy(request)?,
+            origin: facts.origin(application.as_str()),
+        })
+    }
+
+    fn let_through(&self, yes: &Yes) -> HttpResponse {
         let mut response = HttpResponse::Ok();
-        let token = header(&["Bearer ", &exchanged.access_token]);
         response
-            .insert_header((AUTHORIZATION, token))
-            .insert_header((KEY_ID, header(&[exchanged.record.key_id().as_str()])))
-            .insert_header((
-                ORG_ID,
-                header(&[exchanged.record.organization_id().as_str()]),
-            ))
-            .insert_header((SCOPE, header(&[&exchanged.scope])));
-        if let Some(state) = exchanged.rate_limit {
+            .insert_header((AUTHORIZATION, header(&["Bearer ", &yes.access_token])))
+            .insert_header((KEY_ID, header(&[&yes.key_id])))
+            .insert_header((ORG_ID, header(&[&yes.organization_id])))
+            .insert_header((SCOPE, header(&[&yes.scope])));
+        if let Some(state) = yes.rate_limit {
             for (name, value) in rate_limit_headers(state) {
                 response.insert_header((name, value));
             }
         }
-        let half = u32::try_from(exchanged.expires_in / 2).unwrap_or(0);
+        let half = u32::try_from(yes.expires_in / 2).unwrap_or(0);
         match self.cache_seconds.min(half) {
             0 => response.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store"))),
             seconds => response
@@ -176,18 +216,25 @@ fn refuse(refused: Refused, required: &Requirement, refuser: &Refuser<'_>) -> Pr
         refuser.facts.key(holder.key_id());
         refuser.facts.organization(holder.organization_id());
     }
-    let known = refuser
-        .broker
-        .knows(&required.resource, required.scope.as_deref());
     match refused.refusal {
-        Refusal::InvalidTarget { .. } | Refusal::InvalidScope if !known => {
-            requirement::misconfigured("the resource or the scope that is required does not exist")
-        }
-        Refusal::InvalidTarget { .. } | Refusal::InvalidScope => Problem::new(
-            Code::InsufficientScope,
+        Refusal::InvalidTarget { .. } | Refusal::InvalidScope => lacks(
+            required,
+            refuser,
             "the key does not hold what this request needs",
         ),
         refusal => in_few_words(refuser.refuse(refusal)),
+    }
+}
+
+/// The caller lacks what the request needs, unless nobody can have it.
+fn lacks(required: &Requirement, refuser: &Refuser<'_>, detail: &'static str) -> Problem {
+    let known = refuser
+        .broker
+        .knows(&required.resource, required.scope.as_deref());
+    if known {
+        Problem::new(Code::InsufficientScope, detail)
+    } else {
+        requirement::misconfigured("the resource or the scope that is required does not exist")
     }
 }
 

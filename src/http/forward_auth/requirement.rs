@@ -3,6 +3,8 @@
 //! Every gateway passes its client's headers on. So only the two headers of the configured gateway are read, only when a trusted proxy
 //! is at the other end of the connection, and none of them can loosen what the query names.
 
+use std::net::IpAddr;
+
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
 use serde::Deserialize;
@@ -37,6 +39,12 @@ struct Asked {
 }
 
 impl Requirements {
+    /// Who is at the other end of the connection, if it is one of the trusted proxies.
+    pub(super) fn trusted_proxy(&self, request: &HttpRequest) -> Option<IpAddr> {
+        let peer = request.peer_addr()?.ip().to_canonical();
+        self.trusted.contains(peer).then_some(peer)
+    }
+
     /// What the request needs.
     ///
     /// # Errors
@@ -49,14 +57,12 @@ impl Requirements {
             return by_query(query);
         }
         let told = self.gateway.map(Gateway::told);
-        let peer = request.peer_addr();
-        let trusted = peer.is_some_and(|peer| self.trusted.contains(peer.ip().to_canonical()));
         if self.table.is_empty() {
             return Err(misconfigured(
                 "name a resource in the query, or configure routes",
             ));
         }
-        if !trusted {
+        if self.trusted_proxy(request).is_none() {
             return Err(misconfigured("whoever asks is none of the trusted_proxies"));
         }
         let (method, target) = match told {

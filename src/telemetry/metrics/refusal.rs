@@ -29,13 +29,15 @@ pub enum Refusal {
     RateLimited,
     /// Beyond the bad keys that one address may send.
     TooManyBadKeys,
+    /// Not a token of ours that is good now, shown to a gateway.
+    InvalidToken,
     /// The database or the identity provider is down.
     Unavailable,
 }
 
 impl Refusal {
     /// Every reason, in the order of their numbers.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::InvalidRequest,
         Self::Malformed,
         Self::Forged,
@@ -49,6 +51,7 @@ impl Refusal {
         Self::AddressNotAllowed,
         Self::RateLimited,
         Self::TooManyBadKeys,
+        Self::InvalidToken,
         Self::Unavailable,
     ];
 
@@ -68,6 +71,7 @@ impl Refusal {
             Self::AddressNotAllowed => "address_not_allowed",
             Self::RateLimited => "rate_limited",
             Self::TooManyBadKeys => "too_many_bad_keys",
+            Self::InvalidToken => "invalid_token",
             Self::Unavailable => "unavailable",
         }
     }

@@ -82,6 +82,7 @@ fn a_healthy_server_passes_every_check() {
         "clock",
         "signing_keys",
         "issuer",
+        "forward_auth",
         "trusted_proxies",
         "identity_provider",
     ];

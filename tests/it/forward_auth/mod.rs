@@ -5,6 +5,7 @@
 mod answers;
 mod dialects;
 mod routes;
+mod tokens;
 
 use kagiya::config::Config;
 use kagiya::domain::gateway::Gateway;

@@ -4,6 +4,7 @@
 
 mod client;
 mod proxy;
+mod tokens;
 
 use std::net::SocketAddr;
 use std::sync::RwLock;
@@ -308,6 +309,7 @@ fn judge(kind: Kind) {
     );
 
     // kagiya is away.
+    let caller = tokens::Caller::of(&scene);
     drop(scene.server.take());
     let answer = scene.send("POST /payments", &[key]);
     is(&answer, 503, "kagiya is away");
@@ -317,6 +319,7 @@ fn judge(kind: Kind) {
     );
     scene.serve();
     is(&scene.send("POST /payments", &[key]), 201, "kagiya is back");
+    caller.judge(&scene, is);
 
     rotate_in_the_middle(&scene, kind);
     println!(

@@ -145,6 +145,12 @@ impl TestApp {
         self.world.take().unwrap().start().await
     }
 
+    /// As [`Self::restart`], with another configuration.
+    pub(crate) async fn restart_with(mut self, change: impl FnOnce(&mut Config)) -> Self {
+        change(&mut self.world.as_mut().unwrap().setup.config);
+        self.restart().await
+    }
+
     /// Ends it in the middle of whatever it does, and starts it again on the same database.
     pub(crate) async fn crash(mut self) -> Self {
         self.running.take().unwrap().crash();
