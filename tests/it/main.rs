@@ -39,5 +39,6 @@ mod store;
 mod support;
 mod tenancy;
 mod token;
+mod verifier;
 mod verify_tokens;
 mod worked_example;

@@ -3,9 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use actix_web::web::{self, Data, ServiceConfig};
+use actix_web::web::{self, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer};
 use kagiya::domain::algorithm::SigningAlgorithm;
 use kagiya::domain::clock::{Clock, SystemClock};
@@ -209,10 +209,13 @@ pub(crate) fn payments(
     issuer: &str,
     well_known: &str,
 ) -> impl Fn(&mut ServiceConfig) + Clone + Send + 'static {
-    // The client of the example wants one; a second installation changes nothing.
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let service = Data::new(Service::new(issuer, well_known));
-    move |config| routes(config, &service)
+    let (issuer, well_known) = (issuer.to_owned(), well_known.to_owned());
+    // Its verifier fetches on the thread that serves.
+    let service = Arc::new(OnceLock::new());
+    move |config| {
+        let service = service.get_or_init(|| Service::new(&issuer, &well_known));
+        routes(config, service);
+    }
 }
 
 /// Somebody who publishes these keys.
