@@ -17,8 +17,8 @@ use crate::http::access::ManagementAuthenticator;
 use crate::http::address::TrustedProxies;
 use crate::http::api::{
     application_roles, application_secrets, applications, audit_events, bulk_revoke,
-    exchange_rules, explain, key, keys, me, members, organizations, permissions, resources, roles,
-    secrets, signing_keys, usage, users,
+    exchange_rules, explain, identity_providers, key, keys, me, members, organizations,
+    pending_operations, permissions, resources, roles, secrets, signing_keys, usage, users,
 };
 use crate::http::forward_auth::{self, ForwardAuth, Requirements};
 use crate::http::gate::Gate;
@@ -366,6 +366,41 @@ pub fn routes() -> Vec<Endpoint> {
             "/v1/secrets/{purpose}/{generation}/keys",
             Management("signing_keys:read"),
             secrets::list_keys_on_secret,
+        ),
+        get(
+            "/v1/identity-providers",
+            Management("resources:read"),
+            identity_providers::list_identity_providers,
+        ),
+        get(
+            "/v1/identity-providers/{name}",
+            Management("resources:read"),
+            identity_providers::show_identity_provider,
+        ),
+        post(
+            "/v1/identity-providers/{name}/check",
+            Management("resources:read"),
+            identity_providers::check_identity_provider,
+        ),
+        post(
+            "/v1/identity-providers/{name}/reconcile",
+            Management("resources:write"),
+            identity_providers::reconcile_identity_provider,
+        ),
+        post(
+            "/v1/identity-providers/{name}/import-resources",
+            Management("resources:write"),
+            identity_providers::import_resources,
+        ),
+        get(
+            "/v1/pending-operations",
+            Management("resources:read"),
+            pending_operations::list_pending_operations,
+        ),
+        post(
+            "/v1/pending-operations/retry",
+            Management("resources:write"),
+            pending_operations::retry_pending_operations,
         ),
         get(
             "/v1/audit-events",

@@ -7,6 +7,7 @@ pub mod certificate;
 pub mod data_folder;
 pub mod doctor;
 mod observer;
+pub mod providers;
 mod readiness;
 pub mod restore;
 pub mod root_secret;
@@ -28,15 +29,15 @@ use crate::broker::{Broker, Foundations, RootSecretFile, Settings, StartError};
 use crate::config::{self, Config, DatabaseUrl};
 use crate::domain::clock::Clock;
 use crate::domain::issuer::Issuer;
-use crate::domain::provider_name::{ParseProviderNameError, ProviderName};
+use crate::domain::provider_name::ParseProviderNameError;
 use crate::domain::random::Random;
 use crate::domain::resource::TokenLifetime;
 use crate::domain::sealed::RootSecret;
 use crate::domain::secret::SecretText;
-use crate::idp::builtin::Builtin;
 use crate::idp::outbound::Outbound;
+use crate::idp::remote_keys::RemoteKeys;
 use crate::idp::sign_in::SignIn;
-use crate::idp::{IdentityProvider, Providers, RegistryError};
+use crate::idp::{IdentityProvider, RegistryError};
 use crate::store::{self, Options, Store};
 use crate::telemetry::logs::LineFormat;
 use crate::telemetry::metrics::Metrics;
@@ -118,10 +119,12 @@ impl App {
             clock: Arc::clone(&around.clock),
             dropped: metrics.dropped_lines(),
         })?;
-        let default: ProviderName = ProviderName::BUILTIN.parse()?;
-        let builtin = Builtin::new(default.clone(), store.clone(), Arc::clone(&around.clock));
-        let builtin: Arc<dyn IdentityProvider> = Arc::new(builtin);
-        let providers = Providers::new(std::iter::once(builtin).chain(around.providers), default)?;
+        let makings = providers::Makings {
+            clock: Arc::clone(&around.clock),
+            random: Arc::clone(&around.random),
+            metrics: Arc::clone(&metrics),
+        };
+        let providers = providers::registry(config, &store, &makings, around.providers)?;
         let clock = Arc::clone(&around.clock);
         let foundations = Foundations {
             store: store.clone(),
@@ -237,7 +240,9 @@ fn sign_in(
     };
     let outbound = Outbound::new(section.internal)
         .map_err(|error| AppError::Config(format!("sign_in: {error}")))?;
-    Ok(Some(SignIn::new(rules, outbound, Arc::clone(clock))))
+    let issuer = theirs.as_str().to_owned();
+    let keys = RemoteKeys::discovered(issuer, outbound, Arc::clone(clock));
+    Ok(Some(SignIn::new(rules, keys)))
 }
 
 /// How many threads answer requests.

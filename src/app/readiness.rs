@@ -1,7 +1,7 @@
 //! What this node needs in order to serve, as last seen: asked of it all the time, told from memory.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
@@ -9,7 +9,8 @@ use tokio::task::JoinHandle;
 use crate::broker::Broker;
 use crate::config;
 use crate::http::health::{Check, CheckState, Readiness};
-use crate::store::idp_operations;
+use crate::idp::{IdentityProvider, RightsAge};
+use crate::store::{self, idp_operations};
 
 /// How often the providers are asked, and how long they may take.
 const PROVIDERS: Duration = Duration::from_secs(2);
@@ -24,9 +25,11 @@ pub struct NodeReadiness {
     started: Instant,
     /// When the database answered last, in milliseconds after `started`.
     answered: AtomicU64,
-    providers: AtomicBool,
-    /// Operations at providers that were tried in vain.
+    /// What is told of providers that give no answer.
+    silent: Mutex<Vec<String>>,
+    /// Work at providers that was tried in vain, and as much of it as needs a person.
     pending: AtomicU64,
+    stuck: AtomicU64,
 }
 
 impl NodeReadiness {
@@ -43,8 +46,9 @@ impl NodeReadiness {
             memory: Duration::from_secs(settings.memory_seconds.into()),
             started: Instant::now(),
             answered: AtomicU64::new(0),
-            providers: AtomicBool::new(true),
+            silent: Mutex::default(),
             pending: AtomicU64::new(0),
+            stuck: AtomicU64::new(0),
         }
     }
 
@@ -75,20 +79,23 @@ impl NodeReadiness {
 
     async fn watch_the_rest(&self) {
         loop {
-            let mut providers = true;
-            for provider in self.broker.providers().iter() {
+            // At once: one that hangs must not keep the state of the others from being told.
+            let asked = self.broker.providers().iter().map(|provider| async move {
                 let health = tokio::time::timeout(PROVIDERS, provider.health()).await;
-                providers &= matches!(health, Ok(Ok(())));
-            }
-            self.providers.store(providers, Ordering::Relaxed);
-            if let Ok(pending) = self
-                .broker
-                .store()
-                .read(idp_operations::tried_in_vain)
-                .await
-            {
-                self.pending
-                    .store(pending.unsigned_abs(), Ordering::Relaxed);
+                (!matches!(health, Ok(Ok(())))).then(|| silence_of(&**provider))
+            });
+            let told = futures_util::future::join_all(asked).await;
+            *self.silent.lock().unwrap_or_else(PoisonError::into_inner) =
+                told.into_iter().flatten().collect();
+            let counts = self.broker.store().read(|connection| {
+                let pending = idp_operations::tried_in_vain(connection)?;
+                Ok::<_, store::Error>((pending, idp_operations::stuck(connection)?))
+            });
+            if let Ok((pending, stuck)) = counts.await {
+                let (pending, stuck) = (pending.unsigned_abs(), stuck.unsigned_abs());
+                self.pending.store(pending, Ordering::Relaxed);
+                self.stuck.store(stuck, Ordering::Relaxed);
+                self.broker.metrics().set_stuck_operations(stuck);
             }
             tokio::time::sleep(PROVIDERS).await;
         }
@@ -121,6 +128,11 @@ impl Readiness for NodeReadiness {
             detail: detail.filter(|_| !good),
         };
         let (silence, pending) = (self.silence(), self.pending.load(Ordering::Relaxed));
+        let stuck = match self.stuck.load(Ordering::Relaxed) {
+            0 => String::new(),
+            stuck => format!(", {stuck} of it for a day (kagiya idp pending)"),
+        };
+        let silent = self.silent.lock().unwrap_or_else(PoisonError::into_inner);
         vec![
             check(
                 "database",
@@ -131,16 +143,31 @@ impl Readiness for NodeReadiness {
             check("signing_key", self.signs(), CheckState::Failed, None),
             check(
                 "identity_providers",
-                self.providers.load(Ordering::Relaxed),
+                silent.is_empty(),
                 CheckState::Degraded,
-                None,
+                Some(silent.join("; ")),
             ),
             check(
                 "open_operations",
                 pending == 0,
                 CheckState::Degraded,
-                Some(format!("{pending} tried in vain so far")),
+                Some(format!("{pending} tried in vain so far{stuck}")),
             ),
         ]
+    }
+}
+
+/// What is told of a provider that gives no answer: what becomes of its keys.
+fn silence_of(provider: &dyn IdentityProvider) -> String {
+    let name = provider.name();
+    match provider.policy().outlast {
+        _ if provider.rights_age() == RightsAge::UntilChanged => {
+            format!("{name} gives no answer")
+        }
+        None => format!("{name} gives no answer: its keys are answered 503 (fail_closed)"),
+        Some(outlast) => format!(
+            "{name} gives no answer: its keys go on for {} s by what it said last (serve_last_known)",
+            outlast.as_secs()
+        ),
     }
 }

@@ -3,13 +3,10 @@
 //! A malformed or forged key costs one MAC and no I/O. A known key costs no I/O either; an unknown name one indexed read. Only who
 //! passed both proofs, tag and digest, learns why his key is refused.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::FutureExt;
-use futures_util::future::{BoxFuture, Shared};
 use jiff::Timestamp;
 use thiserror::Error as ThisError;
 
@@ -19,7 +16,7 @@ use super::record::{self, Record, Stopped, Surroundings};
 use super::secrets::PurposeSecrets;
 use crate::domain::key_tag::KeyTagError;
 use crate::domain::plaintext_key::{UnverifiedKey, UserName};
-use crate::idp::{self, Rights, RightsAge};
+use crate::idp::{self, AnswerMode, RightsAge};
 use crate::store;
 use crate::store::presented::{self, Presented};
 use crate::telemetry::metrics::Refusal as Reason;
@@ -102,13 +99,6 @@ impl Refusal {
 /// Says that the tag of the key that a request presents is ours. It holds for that key alone, so it never leaves its request.
 #[derive(Clone, Copy, Debug)]
 pub struct TagProof(());
-
-/// A sign-in under way, whose answer everybody who waits gets.
-type SignIn = Shared<BoxFuture<'static, Result<Rights, Arc<idp::Error>>>>;
-
-/// Sign-ins under way, so that equal ones are one request to the provider.
-#[derive(Default)]
-pub(super) struct SignIns(Arc<Mutex<HashMap<UserName, SignIn>>>);
 
 impl Broker {
     /// The first proof alone, without I/O, for whoever can turn a bad key away before anything else is looked at. `None`: the generation
@@ -253,7 +243,9 @@ impl Broker {
         self.admit(holder, address, now)?;
         // From the whole second on at which it is too old: with an age of 0 the provider is asked every time.
         if record::seconds(now) >= holder.rights_until {
-            return Ok((self.renew_rights(presented, holder).await?, now));
+            // In a box: a way that must not make the future of every exchange larger.
+            let renewed = Box::pin(self.renew_rights(presented, holder, address)).await?;
+            return Ok((renewed, now));
         }
         Ok((Arc::clone(holder), now))
     }
@@ -307,7 +299,7 @@ impl Broker {
     /// What a row means here and now; `None` for a generation that was shown to nobody.
     pub(super) fn remembered(
         &self,
-        row: Presented,
+        mut row: Presented,
         catalogue: &super::catalogue::Catalogue,
     ) -> Result<Option<Record>, Refusal> {
         let Some(provider) = self.providers.find(&row.provider) else {
@@ -317,7 +309,16 @@ impl Broker {
             );
             return Err(Refusal::Provider(Arc::new(idp::Error::Refused { reason })));
         };
+        let passes_through = provider.policy().answer == AnswerMode::Passthrough;
+        if passes_through {
+            // Each token says for itself what the provider grants.
+            row.provider_rights = None;
+        }
+        if let Some(rights) = &row.owner_rights {
+            row.permissions = catalogue.bounded(&row.permissions, rights);
+        }
         let rights_until = match provider.rights_age() {
+            _ if passes_through => None,
             RightsAge::UntilChanged => None,
             // Never asked yet: the first exchange asks.
             RightsAge::AtMost(age) => Some(
@@ -336,112 +337,9 @@ impl Broker {
                 catalogue,
                 provider,
                 rights_until,
+                passes_through,
             },
         ))
-    }
-
-    /// Signs the user in again, since what its provider said is too old, and remembers what it says now.
-    async fn renew_rights(
-        &self,
-        presented: &[u8],
-        record: &Arc<Record>,
-    ) -> Result<Arc<Record>, Refusal> {
-        let key = UnverifiedKey::parse(presented, &self.settings.prefixes)
-            .map_err(|_| Refusal::Malformed)?;
-        let name = key.user_name();
-        let provider_generation = i32::from(record.provider_generation);
-        if self.secrets.load().provider(provider_generation).is_none() {
-            self.newer_secrets().await?;
-        }
-        let ticket = self.memory.ticket();
-        let rights = self
-            .sign_in(&key, record)
-            .await
-            .map_err(Refusal::Provider)?;
-        let catalogue = self.catalogue().await?;
-        let row = self
-            .store
-            .read_hot(move |connection| presented::find(connection, &name))
-            .await?;
-        let mut row = row.ok_or(Refusal::Unknown)?;
-        let granted = match rights {
-            Rights::AsRecorded => None,
-            Rights::Granted(permissions) => Some(permissions),
-        };
-        row.provider_rights = Some(crate::domain::credential::ProviderRights {
-            granted,
-            at: self.now(),
-        });
-        let renewed = Arc::new(self.remembered(row, &catalogue)?.ok_or(Refusal::Unknown)?);
-        self.memory.keep(ticket, name, &renewed);
-        match renewed.stopped(self.now()) {
-            Some(stopped) => Err(Refusal::Stopped(stopped)),
-            None => Ok(renewed),
-        }
-    }
-
-    pub(super) async fn sign_in(
-        &self,
-        key: &UnverifiedKey<'_>,
-        record: &Record,
-    ) -> Result<Rights, Arc<idp::Error>> {
-        let name = key.user_name();
-        let under_way = {
-            let mut sign_ins = self
-                .sign_ins
-                .0
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            match sign_ins.get(&name) {
-                Some(under_way) => under_way.clone(),
-                None => {
-                    let started = self.start_sign_in(key, record)?;
-                    sign_ins.insert(name, started.clone());
-                    started
-                }
-            }
-        };
-        under_way.await
-    }
-
-    fn start_sign_in(
-        &self,
-        key: &UnverifiedKey<'_>,
-        record: &Record,
-    ) -> Result<SignIn, Arc<idp::Error>> {
-        let refused = |reason: &str| {
-            Arc::new(idp::Error::Refused {
-                reason: reason.to_owned(),
-            })
-        };
-        let provider = self
-            .providers
-            .at(record.provider)
-            .ok_or_else(|| refused("the provider is not configured"))?;
-        let provider = Arc::clone(provider);
-        let secrets = self.secrets.load();
-        let secret = secrets
-            .provider(i32::from(record.provider_generation))
-            .ok_or_else(|| refused("the provider secret of this generation is not held"))?;
-        let name = key.user_name();
-        let password = secret.password(&name, key.password());
-        let limit = self.settings.provider_timeout;
-        let under_way = Arc::clone(&self.sign_ins.0);
-        // A task of its own: it comes to its end, and out of the list, even if everybody who waited went away.
-        let sign_in = tokio::spawn(async move {
-            let answer = tokio::time::timeout(limit, provider.authenticate(&name, &password)).await;
-            under_way
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .remove(&name);
-            answer
-                .unwrap_or_else(|late| Err(idp::Error::unavailable(late)))
-                .map_err(Arc::new)
-        });
-        let outcome = sign_in.map(|ended| {
-            ended.unwrap_or_else(|error| Err(Arc::new(idp::Error::unavailable(error))))
-        });
-        Ok(outcome.boxed().shared())
     }
 }
 

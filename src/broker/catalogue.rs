@@ -3,7 +3,7 @@
 //! A catalogue is a snapshot of its tables, replaced whole when they change; every remembered key goes with it, so that a permission
 //! that is gone is in no token from that moment. Equal sets of permissions share one [`Policy`].
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::domain::algorithm::SigningAlgorithm;
@@ -53,6 +53,19 @@ impl Policy {
         self.grants
             .iter()
             .find(|grant| grant.resource.identifier.as_str() == identifier)
+    }
+
+    /// The same in words, without what is at the management API: that is nobody else's to know or to grant.
+    pub fn permissions_elsewhere(&self) -> Permissions {
+        let elsewhere = |grant: &&Grant| !grant.resource.reserved;
+        let pairs = self.grants.iter().filter(elsewhere).flat_map(|grant| {
+            let identifier = &grant.resource.identifier;
+            grant
+                .scopes
+                .iter()
+                .map(move |scope| (identifier.clone(), scope.clone()))
+        });
+        pairs.collect()
     }
 
     /// The same in words.
@@ -173,9 +186,26 @@ impl Catalogue {
         };
         let within = |id: &&PermissionId| {
             self.permissions.get(*id).is_some_and(|(resource, scope)| {
-                granted
-                    .at(&resource.identifier)
-                    .is_some_and(|scopes| scopes.contains(scope))
+                // The management API is nobody else's to grant.
+                resource.reserved
+                    || granted
+                        .at(&resource.identifier)
+                        .is_some_and(|scopes| scopes.contains(scope))
+            })
+        };
+        permissions.iter().filter(within).copied().collect()
+    }
+
+    /// Those that an owner may have, as far as his rights at their resources are told.
+    pub fn bounded(
+        &self,
+        permissions: &[PermissionId],
+        rights: &BTreeMap<ResourceIdentifier, ScopeSet>,
+    ) -> Vec<PermissionId> {
+        let within = |id: &&PermissionId| {
+            self.permissions.get(*id).is_some_and(|(resource, scope)| {
+                let told = rights.get(&resource.identifier);
+                told.is_none_or(|told| told.contains(scope))
             })
         };
         permissions.iter().filter(within).copied().collect()

@@ -126,6 +126,11 @@ pub enum Conflict {
     /// Somebody else changed the key at the same moment.
     #[error("the key was changed by another call meanwhile")]
     KeyChanged,
+    /// So many users that nobody needs are not removed at once.
+    #[error(
+        "{0} users that nobody needs are too many to remove at once: look what they are, and remove them at the provider"
+    )]
+    TooManyOrphans(usize),
     /// Something that lives needs the secret; who, and how many.
     #[error("{0}")]
     SecretInUse(String),

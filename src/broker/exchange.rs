@@ -17,6 +17,7 @@ use super::reuse;
 use super::usage::Granted;
 use crate::domain::resource::ResourceIdentifier;
 use crate::domain::scope::ScopeSet;
+use crate::idp::AnswerMode;
 use crate::token::mint::{AccessTokenClaims, Jti, Owner, mint};
 
 /// What is asked for. An empty text is as good as none.
@@ -52,6 +53,8 @@ pub struct Exchanged {
     pub record: Arc<Record>,
     /// What is left of the key's own limit, if it has one.
     pub rate_limit: Option<RateLimitState>,
+    /// Whose token it is.
+    pub answer: AnswerMode,
 }
 
 /// Why nothing came of it.
@@ -137,6 +140,25 @@ impl Broker {
                     .map_err(Refusal::RateLimited)?,
             ),
         };
+        if record.passes_through {
+            // In a box: a way that must not make the future of every exchange larger.
+            let passing = self.pass_through(&record, presented, address, (request, now));
+            if let Some(passed) = Box::pin(passing).await? {
+                let granted = Granted {
+                    resource: &passed.resource,
+                    scope: &passed.scope,
+                };
+                self.usage.note(&record, record::seconds(now), &granted);
+                return Ok(Exchanged {
+                    expires_in: passed.exp - now.as_second(),
+                    access_token: passed.token,
+                    scope: passed.scope,
+                    record,
+                    rate_limit,
+                    answer: AnswerMode::Passthrough,
+                });
+            }
+        }
         let resource = request.resource.filter(|resource| !resource.is_empty());
         let scope = request.scope.filter(|scope| !scope.is_empty());
         let reuse = match request.asker {
@@ -156,6 +178,7 @@ impl Broker {
                 scope: kept.scope,
                 record,
                 rate_limit,
+                answer: AnswerMode::Mint,
             });
         }
         let grant = target(&record, record.policy(), resource)?;
@@ -186,6 +209,7 @@ impl Broker {
             scope: granted,
             record,
             rate_limit,
+            answer: AnswerMode::Mint,
         })
     }
 

@@ -264,11 +264,16 @@ impl Grantor {
             .provider_rights
             .as_ref()
             .and_then(|rights| rights.granted.as_ref());
-        let held = self.catalogue.within(&row.permissions, granted);
+        let within = self.catalogue.within(&row.permissions, granted);
+        let held = match &row.owner_rights {
+            None => within,
+            Some(rights) => self.catalogue.bounded(&within, rights),
+        };
         let surroundings = Surroundings {
             catalogue: &self.catalogue,
             provider: 0,
             rights_until: None,
+            passes_through: false,
         };
         let record = Record::new(row, &surroundings).ok_or(ENDED)?;
         let lets_in = self.catalogue.management(self.scope);

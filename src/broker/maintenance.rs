@@ -47,6 +47,7 @@ impl Broker {
     pub fn maintain(self: &Arc<Self>) -> Maintenance {
         Maintenance(vec![
             tokio::spawn(Arc::clone(self).keep_outbox()),
+            tokio::spawn(Arc::clone(self).watch_owners()),
             tokio::spawn(Arc::clone(self).keep_secrets()),
             tokio::spawn(Arc::clone(self).keep_signing_keys()),
             tokio::spawn(Arc::clone(self).keep_trail()),

@@ -20,7 +20,8 @@ use crate::domain::random::Random;
 use crate::domain::scope::ScopeSet;
 use crate::domain::sealed::RootSecret;
 use crate::idp;
-use crate::idp::sign_in::{SignIn, SignInError};
+use crate::idp::remote_keys::RemoteError;
+use crate::idp::sign_in::SignIn;
 use crate::store::{self, Store, credentials, deployment};
 use crate::token::claims::VerifiedClaims;
 use crate::token::mint::{AccessTokenClaims, Jti, mint};
@@ -52,7 +53,7 @@ pub enum CallerError {
     SignIn(OutsideError),
     /// The sign-in provider does not answer.
     #[error("the sign-in provider does not answer")]
-    SignInUnavailable(#[source] SignInError),
+    SignInUnavailable(#[source] RemoteError),
 }
 
 impl From<LifeError> for CallerError {
@@ -147,7 +148,7 @@ impl Broker {
         origin: &Origin,
     ) -> Result<Caller, CallerError> {
         let subject = sign_in.verify(token).await.map_err(|error| match error {
-            SignInError::Token(error) => CallerError::SignIn(error),
+            RemoteError::Token(error) => CallerError::SignIn(error),
             unavailable => CallerError::SignInUnavailable(unavailable),
         })?;
         // A user that stands behind a key is no person, wherever people sign in.

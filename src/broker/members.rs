@@ -216,7 +216,7 @@ impl Broker {
 }
 
 /// What becomes of one key of a member who leaves; `cut` is what it gave until then.
-fn leave(
+pub(super) fn leave(
     tx: &mut Transaction<'_>,
     (key, cut): (ApiKey, Vec<crate::domain::id::PermissionId>),
     owner_gone: OwnerGone,

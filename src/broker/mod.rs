@@ -11,6 +11,7 @@ mod audit_retention;
 pub mod audit_verification;
 mod authentication;
 mod caller;
+mod carriage;
 pub mod catalogue;
 mod ceiling;
 mod clients;
@@ -21,6 +22,7 @@ mod exchange_rules;
 mod grant;
 mod grantor;
 pub mod idempotency;
+mod identity_providers;
 mod inspection;
 mod introspection;
 pub mod keys;
@@ -32,8 +34,12 @@ mod memory;
 mod newer_secrets;
 mod organizations;
 mod outbox;
+mod owner_watch;
+mod passthrough;
 mod permissions;
+mod provider_rights;
 mod rate;
+mod reconcile;
 mod record;
 mod remembered;
 mod resources;
@@ -53,10 +59,11 @@ mod token_life;
 mod trail;
 mod usage;
 mod users;
+mod vouching;
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -79,6 +86,7 @@ pub use self::exchange_rules::{
 pub use self::grant::{
     BadToken, ExchangeRequest, GrantRefusal, GrantRequest, GrantedToken, PresentedToken, TokenKind,
 };
+pub use self::identity_providers::{Imported, Pending, ShownProvider};
 pub use self::inspection::tag_of;
 pub use self::introspection::{ActiveKey, ActiveToken, Introspected, IntrospectionRefusal};
 pub use self::keys::OwnerName;
@@ -88,6 +96,7 @@ pub use self::members::NewMembership;
 pub use self::organizations::{NewOrganization, OrganizationChange, ShownOrganization};
 pub use self::permissions::NewPermission;
 pub use self::rate::RateLimitState;
+pub use self::reconcile::{Reconciliation, Report};
 pub use self::record::{Record, Stopped};
 pub use self::resources::{NewResource, ResourceChange};
 pub use self::revocation::RevocationRefusal;
@@ -124,7 +133,7 @@ use crate::domain::subject::Subject;
 use crate::idp::Providers;
 use crate::idp::sign_in::SignIn;
 use crate::store::{Change, Store};
-use crate::telemetry::metrics::Metrics;
+use crate::telemetry::metrics::{Metrics, ProviderFigures};
 
 /// What a broker stands on.
 pub struct Foundations {
@@ -214,7 +223,12 @@ pub struct Broker {
     management_audience: String,
     secrets: ArcSwap<PurposeSecrets>,
     readings: Readings,
-    signing: ArcSwap<Signing>,
+    signing: Arc<ArcSwap<Signing>>,
+    voucher: vouching::Voucher,
+    /// For what goes on when nobody waits for it any more.
+    myself: Weak<Broker>,
+    /// By the places of the providers in the registry.
+    provider_figures: Vec<ProviderFigures>,
     catalogue: Arc<Versioned<Catalogue>>,
     exchange_rules: Arc<Versioned<KnownRules>>,
     memory: Arc<Memory>,
@@ -240,7 +254,8 @@ pub struct Broker {
     inactive_answers: Limits<PackedId>,
     refused_trades: Limits<PackedId>,
     operator_tokens: management::SeenTokens,
-    sign_ins: authentication::SignIns,
+    sign_ins: provider_rights::SignIns,
+    passed: passthrough::KeptTokens,
     outbox: outbox::Gate,
     /// Wakes whoever tends the outbox.
     work: Arc<Notify>,

@@ -5,7 +5,6 @@
 //! time, and never given up. A provider that is slow keeps nobody waiting but its own keys.
 
 use std::collections::HashMap;
-use std::error::Error as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,17 +12,20 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream;
 use jiff::Timestamp;
+use serde_json::json;
 use tokio::sync::RwLock;
 use tokio::task::JoinSet;
 
+use super::carriage::{STUCK_AFTER, pause_after, told};
 use super::{Broker, Error};
+use crate::domain::audit::{AuditEvent, Origin};
 use crate::domain::id::KeyId;
 use crate::domain::lifecycle::CredentialState;
 use crate::domain::provider_name::ProviderName;
 use crate::idp::{self, Settling};
 use crate::store::idp_claims::{self, Ending, LEASE};
 use crate::store::idp_operations::{Operation, OperationKind};
-use crate::store::{self, Transaction, api_keys, credentials};
+use crate::store::{self, Connection, Transaction, api_keys, credentials, idp_resources};
 
 /// How often the outbox is looked at when nobody wakes its keeper.
 const LOOK: Duration = Duration::from_secs(1);
@@ -35,8 +37,8 @@ const AT_ONCE: usize = 8;
 const LONGEST: Duration = Duration::from_secs(LEASE.as_secs() - 5);
 /// How long a server that stops waits for its last calls.
 const LAST_WORDS: Duration = Duration::from_secs(5);
-/// The longest time between two tries.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// The time between two tries of what is stuck.
+const WHILE_STUCK: Duration = Duration::from_secs(3600);
 
 /// Lets the work end before the process does: what is cut off counts as claimed for a while.
 #[derive(Default)]
@@ -46,6 +48,10 @@ pub(super) struct Gate {
 }
 
 impl Broker {
+    pub(super) fn outbox_is_closed(&self) -> bool {
+        self.outbox.closed.load(Ordering::SeqCst)
+    }
+
     /// Takes nothing up any more, and waits until what is in hand is done or its time is over.
     pub(crate) async fn finish_outbox(&self) {
         self.outbox.closed.store(true, Ordering::SeqCst);
@@ -71,7 +77,13 @@ impl Broker {
                 }
             }
             let now = self.now();
-            let due = move |connection: &mut _| idp_claims::providers_with_work(connection, now);
+            let due = move |connection: &mut Connection| {
+                let mut names = idp_claims::providers_with_work(connection, now)?;
+                names.extend(idp_resources::providers_with_work(connection, now)?);
+                names.sort_unstable();
+                names.dedup();
+                Ok::<_, store::Error>(names)
+            };
             let providers = match self.store.read(due).await {
                 Ok(providers) => providers,
                 Err(error) => {
@@ -83,7 +95,11 @@ impl Broker {
             for provider in providers {
                 if at.values().all(|busy| *busy != provider) {
                     let (broker, name) = (Arc::clone(&self), provider.clone());
-                    let worker = workers.spawn(async move { broker.tend_outbox(&name).await });
+                    // What users are to hold is carried first.
+                    let worker = workers.spawn(async move {
+                        broker.carry_resources(&name).await;
+                        broker.tend_outbox(&name).await;
+                    });
                     at.insert(worker.id(), provider);
                 }
             }
@@ -125,7 +141,7 @@ impl Broker {
         let mut progress = false;
         let _at_work = self.outbox.at_work.read().await;
         loop {
-            if self.outbox.closed.load(Ordering::SeqCst) {
+            if self.outbox_is_closed() {
                 return false;
             }
             let (now, rest) = (self.now(), self.settling(provider).unanswered);
@@ -224,19 +240,29 @@ impl Broker {
     /// Gives an operation back after a vain try.
     pub(super) async fn put_off(&self, operation: &Operation, error: &Error) {
         let (attempts, now) = (operation.attempts, self.now());
-        let pause = Duration::from_secs(1)
-            .saturating_mul(1 << u32::try_from(attempts).unwrap_or(0).min(16))
-            .min(LONGEST_PAUSE);
-        let cause = error
-            .source()
-            .map_or_else(|| error.to_string(), ToString::to_string);
-        tracing::warn!(%error, cause, kind = ?operation.kind, key = %operation.key_id, attempts, "put off at the identity provider");
+        let stuck = operation.is_stuck(now, STUCK_AFTER);
+        let pause = if stuck {
+            WHILE_STUCK
+        } else {
+            pause_after(attempts)
+        };
+        let cause = told(error);
+        let event = (stuck && operation.stuck_at.is_none()).then(|| {
+            let provider = operation.provider.as_str();
+            let kind = operation.kind.as_str();
+            self.stuck_event(provider, operation.key_id.as_str(), kind, &cause)
+        });
+        tracing::warn!(cause, kind = ?operation.kind, key = %operation.key_id, attempts, "put off at the identity provider");
         let next = now.checked_add(pause).unwrap_or(now);
         let rest_at = self.rest_at(&operation.provider, now);
         let unanswered = is_open(error).then_some(rest_at);
-        let (operation, text) = (operation.clone(), error.to_string());
+        let operation = operation.clone();
         let given_back = self.store.write(move |tx| {
-            let back = idp_claims::give_back(tx, &operation, (next, unanswered), &text)?;
+            let back =
+                idp_claims::give_back(tx, &operation, (next, unanswered), (now, stuck, &cause))?;
+            if let Some(event) = event {
+                super::audit::append(tx, &event)?;
+            }
             if !back {
                 idp_claims::disturb(tx, &operation.id, rest_at, now)?;
             }
@@ -247,6 +273,19 @@ impl Broker {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, "the outbox cannot be written");
         }
+    }
+
+    /// Something is tried in vain for so long that a person must know.
+    pub(super) fn stuck_event(
+        &self,
+        provider: &str,
+        subject: &str,
+        kind: &str,
+        cause: &str,
+    ) -> AuditEvent {
+        let details = json!({"kind": kind, "why": cause, "about": subject});
+        let origin = Origin::server();
+        self.event(&origin, "identity_provider.stuck", provider, None, details)
     }
 
     /// How long what this provider was asked may still have an effect.

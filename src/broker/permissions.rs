@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::applications::NAMED;
 use super::idempotency::Keep;
-use super::{Broker, Caller, Conflict, Error, audit};
+use super::{Broker, Caller, Conflict, Error, audit, carriage};
 use crate::domain::audit::Origin;
 use crate::domain::id::{PermissionId, ResourceId};
 use crate::domain::permission::Permission;
@@ -84,12 +84,13 @@ impl Broker {
             details,
         );
         let kept = self.kept(keep, &permission, None)?;
-        let written = permission.clone();
+        let (written, carriers) = (permission.clone(), self.carriers());
         let added = self.store.write(move |tx| {
             if !resources::count_change(tx, &resource, written.created_at)? {
                 return Ok(false);
             }
             resources::insert_permission(tx, &written)?;
+            carriage::want(tx, &carriers, &found.identifier, written.created_at)?;
             if let Some(kept) = &kept {
                 kept.write(tx)?;
             }
@@ -98,6 +99,7 @@ impl Broker {
             Ok::<_, store::Error>(true)
         });
         if added.await.map_err(taken)? {
+            self.work.notify_one();
             Ok(permission)
         } else {
             Err(Error::NotFound)
@@ -123,7 +125,7 @@ impl Broker {
             "resource": found.identifier, "name": permission.name, "cascade": cascade,
         });
         let event = self.event(&origin, "permission.deleted", id.as_str(), None, details);
-        let now = event.at;
+        let (now, carriers) = (event.at, self.carriers());
         let deleted = self.store.write(move |tx| {
             if !cascade {
                 let users = permission_users::of_permission(tx, &id, NAMED)?;
@@ -135,11 +137,13 @@ impl Broker {
                 return Ok(false);
             }
             resources::count_change(tx, &resource, now)?;
+            carriage::want(tx, &carriers, &found.identifier, now)?;
             tx.changed(Change::Catalogue);
             audit::append(tx, &event)?;
             Ok::<_, Error>(true)
         });
         if deleted.await? {
+            self.work.notify_one();
             Ok(())
         } else {
             Err(Error::NotFound)

@@ -11,6 +11,7 @@ use crate::domain::lifecycle::{CredentialState, EndReason};
 use crate::domain::limits::{AllowedCidrs, RateLimit};
 use crate::domain::metadata::Metadata;
 use crate::domain::password::PasswordDigest;
+use crate::domain::permission::Permissions;
 use crate::domain::subject::Subject;
 use crate::store::presented::Presented;
 
@@ -37,6 +38,8 @@ pub struct Record {
     pub(super) digest_generation: u8,
     pub(super) provider_generation: u8,
     pub(super) provider: u8,
+    /// Whether its provider's own tokens are handed on.
+    pub(super) passes_through: bool,
     /// Whether it waits to be written with its counters.
     pub(super) unwritten: AtomicBool,
     /// Seconds since 1970 up to which the provider's word holds; the largest number: until changed.
@@ -61,6 +64,10 @@ pub(super) struct Extras {
     pub(super) default_resource: Option<ResourceId>,
     pub(super) owner: Option<Subject>,
     pub(super) may_act: Option<ApplicationId>,
+    /// What our record grants, where a provider is asked what of it counts.
+    pub(super) recorded: Option<Arc<Policy>>,
+    /// What the provider made for the user to sign in by, sealed.
+    pub(super) credential: Option<Box<[u8]>>,
 }
 
 /// What the broker knows beside the row.
@@ -70,6 +77,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) provider: u8,
     /// Until when what the provider said may be used; `None`: until changed.
     pub(super) rights_until: Option<Timestamp>,
+    /// Whether its own tokens are handed on.
+    pub(super) passes_through: bool,
 }
 
 impl Record {
@@ -112,6 +121,9 @@ impl Record {
             default_resource: row.default_resource,
             owner: row.owner,
             may_act: row.may_act,
+            recorded: (surroundings.rights_until.is_some() || surroundings.passes_through)
+                .then(|| surroundings.catalogue.policy(&row.recorded_permissions)),
+            credential: row.provider_credential.map(Vec::into_boxed_slice),
         };
         Some(Self {
             digest: row.password_digest,
@@ -125,6 +137,7 @@ impl Record {
             digest_generation: small(row.digest_generation),
             provider_generation: small(row.provider_generation),
             provider: surroundings.provider,
+            passes_through: surroundings.passes_through,
             unwritten: AtomicBool::new(false),
             rights_until: surroundings.rights_until.map_or(u32::MAX, seconds),
             exchanges: AtomicU32::new(0),
@@ -205,6 +218,12 @@ impl Record {
         }
     }
 
+    /// What our record grants, whatever the organization, the owner and the provider leave of it.
+    pub(super) fn recorded(&self) -> Permissions {
+        let recorded = self.extras().and_then(|extras| extras.recorded.as_ref());
+        recorded.unwrap_or(&self.policy).permissions_elsewhere()
+    }
+
     /// The rarer properties, if it has any.
     pub(super) fn extras(&self) -> Option<&Extras> {
         self.extras.as_deref()
@@ -220,6 +239,8 @@ impl Extras {
             || self.default_resource.is_some()
             || self.owner.is_some()
             || self.may_act.is_some()
+            || self.recorded.is_some()
+            || self.credential.is_some()
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::applications::NAMED;
 use super::idempotency::Keep;
 use super::permissions::NewPermission;
-use super::{Broker, Caller, Conflict, Error, audit};
+use super::{Broker, Caller, Conflict, Error, audit, carriage};
 use crate::domain::algorithm::SigningAlgorithm;
 use crate::domain::allowance::Allowance;
 use crate::domain::audit::Origin;
@@ -132,13 +132,14 @@ impl Broker {
         self.have_signing_key(resource.signing_algorithm).await?;
         let outcome = (resource, permissions);
         let kept = self.kept(keep, &outcome, None)?;
-        let written = outcome.clone();
+        let (written, carriers) = (outcome.clone(), self.carriers());
         self.store
             .write(move |tx| {
                 resources::insert(tx, &written.0)?;
                 for permission in &written.1 {
                     resources::insert_permission(tx, permission)?;
                 }
+                carriage::want(tx, &carriers, &written.0.identifier, now)?;
                 if let Some(kept) = &kept {
                     kept.write(tx)?;
                 }
@@ -147,6 +148,7 @@ impl Broker {
             })
             .await
             .map_err(taken)?;
+        self.work.notify_one();
         Ok(outcome)
     }
 
@@ -224,16 +226,18 @@ impl Broker {
                 "metadata_claims": after.metadata_claims,
             });
             let event = self.event(&origin, "resource.updated", id.as_str(), None, details);
-            let written = after.clone();
+            let (written, carriers) = (after.clone(), self.carriers());
             let updated = self.store.write(move |tx| {
                 if !resources::update(tx, &written)? {
                     return Ok(None);
                 }
+                carriage::want(tx, &carriers, &written.identifier, event.at)?;
                 tx.changed(Change::Catalogue);
                 audit::append(tx, &event)?;
                 Ok::<_, store::Error>(Some(permissions_by_name(tx, &id)?))
             });
             if let Some(permissions) = updated.await? {
+                self.work.notify_one();
                 let after = Resource {
                     version: after.version + 1,
                     ..after
@@ -260,7 +264,7 @@ impl Broker {
             let found = self.changeable(id, &expected).await?;
             let details = json!({"identifier": found.identifier, "cascade": cascade});
             let event = self.event(&origin, "resource.deleted", id.as_str(), None, details);
-            let now = self.now();
+            let (now, carriers) = (self.now(), self.carriers());
             let deleted = self.store.write(move |tx| {
                 let there = resources::find(tx, &id)?;
                 if there.is_none_or(|there| there.version != found.version) {
@@ -275,13 +279,17 @@ impl Broker {
                     // Nothing of it is done, also what went with it.
                     return Err(Error::Stale);
                 }
+                carriage::want(tx, &carriers, &found.identifier, event.at)?;
                 // The exchange rules go with the catalogue.
                 tx.changed(Change::Catalogue);
                 audit::append(tx, &event)?;
                 Ok::<_, Error>(true)
             });
             match deleted.await {
-                Ok(true) => return Ok(()),
+                Ok(true) => {
+                    self.work.notify_one();
+                    return Ok(());
+                }
                 Ok(false) | Err(Error::Stale) => {}
                 // A rule was made for it at the same moment.
                 Err(Error::Store(error)) if error.conflicts_with(store::FOREIGN_KEY) => {

@@ -10,12 +10,13 @@ use jiff::Timestamp;
 use thiserror::Error as ThisError;
 
 use crate::domain::audit_chain::AuditSecret;
+use crate::domain::id::CredentialId;
 use crate::domain::key_tag::{TagGeneration, TagSecret, TagSecrets};
 use crate::domain::password::{DigestSecret, ProviderSecret};
 use crate::domain::purpose::{SecretPurpose, SecretState};
 use crate::domain::random::Random;
 use crate::domain::sealed::{self, OpenError, Place, RootSecret, Sealer};
-use crate::domain::secret::SecretBytes;
+use crate::domain::secret::{SecretBytes, SecretText};
 use crate::store::secrets::{self, StoredSecret};
 use crate::store::{self, Author, Store};
 
@@ -290,6 +291,35 @@ impl<T> Generations<T> {
     fn current(&self) -> (i32, &T) {
         // `of` made sure that the current one is held.
         (self.current, &self.held[&self.current])
+    }
+}
+
+/// Seals what a provider made for a user to sign in by, so that the key itself is needed to open it.
+pub(super) fn seal_credential(
+    secrets: &PurposeSecrets,
+    (generation, password): (&CredentialId, &[u8]),
+    credential: &SecretText,
+) -> Vec<u8> {
+    let place = credential_place(generation);
+    secrets.seal_jointly(password, place, credential.expose().as_bytes())
+}
+
+/// Opens it again.
+pub(super) fn open_credential(
+    secrets: &PurposeSecrets,
+    (generation, password): (&CredentialId, &[u8]),
+    sealed: &[u8],
+) -> Result<SecretText, OpenError> {
+    let opened = secrets.unseal_jointly(password, credential_place(generation), sealed)?;
+    let text = String::from_utf8(opened.expose().to_vec()).unwrap_or_default();
+    Ok(SecretText::new(text))
+}
+
+fn credential_place(generation: &CredentialId) -> Place<'_> {
+    Place {
+        purpose: "credential",
+        name: "provider",
+        id: generation.as_str(),
     }
 }
 

@@ -122,13 +122,28 @@ impl Broker {
         store.subscribe(move |changes| changeable.forget(changes));
         let (secrets, signing) = Signing::load_with_secrets(&store, &root, &settings).await?;
         let addresses = settings.remembered_addresses;
-        let broker = Arc::new(Self {
+        let signing = Arc::new(ArcSwap::from_pointee(signing));
+        let voucher = super::vouching::Voucher {
+            issuer: settings.issuer.as_str().to_owned(),
+            algorithm: settings.default_algorithm,
+            signing: Arc::clone(&signing),
+            clock: Arc::clone(&clock),
+            random: Arc::clone(&random),
+        };
+        let figures = providers.iter();
+        let provider_figures = figures
+            .map(|provider| metrics.provider(provider.name().as_str()))
+            .collect();
+        let broker = Arc::new_cyclic(|myself| Self {
+            voucher,
+            myself: myself.clone(),
+            provider_figures,
             deployment: deployment.id,
             run: random_name(&*random),
             management_audience,
             secrets: ArcSwap::from_pointee(secrets),
             readings: Default::default(),
-            signing: ArcSwap::from_pointee(signing),
+            signing,
             catalogue,
             exchange_rules,
             memory,
@@ -188,6 +203,7 @@ impl Broker {
             ),
             operator_tokens: Default::default(),
             sign_ins: Default::default(),
+            passed: super::passthrough::KeptTokens::new(settings.remembered_keys),
             outbox: Default::default(),
             work: Arc::new(Notify::new()),
             signing_changed,
@@ -211,6 +227,7 @@ impl Broker {
         broker.settle_root().await?;
         broker.tend_signing_keys_at_start().await?;
         broker.clear_up_after_a_crash().await?;
+        broker.want_missing_resources().await?;
         Ok(broker)
     }
 

@@ -24,6 +24,7 @@ pub mod doctor;
 pub mod exchange_rules;
 mod failure;
 mod id;
+pub mod idp;
 mod json_file;
 pub mod key;
 mod key_output;
@@ -121,6 +122,8 @@ enum Command {
     #[command(subcommand)]
     Resources(resources::Command),
     #[command(subcommand)]
+    Idp(idp::Command),
+    #[command(subcommand)]
     SigningKeys(signing_keys::Command),
     #[command(subcommand)]
     Secrets(secrets::Command),
@@ -175,6 +178,7 @@ fn dispatch(command: Option<Command>, globals: &GlobalOptions) -> Result<(), Fai
         Some(Command::Applications(command)) => applications::run(&command, globals),
         Some(Command::ExchangeRules(command)) => exchange_rules::run(&command, globals),
         Some(Command::Resources(command)) => resources::run(&command, globals),
+        Some(Command::Idp(command)) => idp::run(&command, globals),
         Some(Command::SigningKeys(command)) => signing_keys::run(&command, globals),
         Some(Command::Secrets(command)) => secrets::run(&command, globals),
         Some(Command::Key(command)) => key::run(&command, globals),

@@ -10,16 +10,20 @@ pub(super) const PREFIX: &str = "KAGIYA_";
 /// Variables for tests only; they are not settings and never refused.
 const TEST_PREFIX: &str = "KAGIYA_TEST_";
 
+/// Variables for one command, which are no settings either.
+const ADMINISTRATOR_PREFIX: &str = "KAGIYA_IDP_ADMIN_";
+
 /// How long a login name may be that goes into tokens and audit events.
 const LONGEST_LOGIN_NAME: usize = 64;
 
 /// The variables that begin with `KAGIYA_`, without the empty ones and those for tests; and the login name.
 ///
 /// Made by collecting `std::env::vars_os()`, or pairs of a test's choice.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Environment {
     settings: BTreeMap<String, OsString>,
     login_name: Option<String>,
+    administrator: BTreeMap<String, OsString>,
 }
 
 impl Environment {
@@ -33,6 +37,11 @@ impl Environment {
         self.settings.is_empty()
     }
 
+    /// A part of an administrator's credentials at an identity provider: `username` is that of `KAGIYA_IDP_ADMIN_USERNAME`.
+    pub fn administrator(&self, name: &str) -> Option<String> {
+        self.administrator.get(name)?.to_str().map(str::to_owned)
+    }
+
     /// Who is logged in, by `USER` or else `LOGNAME`, where that is a plain name. Not proven by anything.
     pub fn login_name(&self) -> Option<&str> {
         self.login_name.as_deref()
@@ -41,6 +50,13 @@ impl Environment {
     /// The names that are set.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.settings.keys().map(String::as_str)
+    }
+}
+
+/// Without values, of which some are secrets.
+impl std::fmt::Debug for Environment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_set().entries(self.settings.keys()).finish()
     }
 }
 
@@ -63,6 +79,10 @@ impl<K: Into<OsString>, V: Into<OsString>> FromIterator<(K, V)> for Environment 
                 "USER" => environment.login_name = plain_name(value).or(environment.login_name),
                 "LOGNAME" => environment.login_name = environment.login_name.or(plain_name(value)),
                 name if name.starts_with(TEST_PREFIX) || value.is_empty() => {}
+                name if name.starts_with(ADMINISTRATOR_PREFIX) => {
+                    let part = name[ADMINISTRATOR_PREFIX.len()..].to_ascii_lowercase();
+                    environment.administrator.insert(part, value);
+                }
                 name if name.starts_with(PREFIX) => {
                     environment.settings.insert(name.to_owned(), value);
                 }

@@ -129,6 +129,41 @@ impl<'a> Layers<'a> {
             .map_err(|fault| self.wrong_value(setting(T::TABLE, fault.field), &fault.message))
     }
 
+    /// Takes a list of tables, which the file alone can hold.
+    pub(super) fn take_list<T: DeserializeOwned>(
+        &mut self,
+        name: &'static str,
+        settle: impl Fn(T) -> Result<T, Fault>,
+    ) -> Result<Vec<T>, Error> {
+        self.tables.push(name);
+        let items = match self.file.remove(name) {
+            None => return Ok(Vec::new()),
+            Some(toml::Value::Array(items)) => items,
+            Some(_) => return Err(self.wrong_value(name.to_owned(), "must be a list of tables")),
+        };
+        let mut taken = Vec::with_capacity(items.len());
+        for (index, item) in items.into_iter().enumerate() {
+            let place = format!("{name}[{index}]");
+            let mut unknown = Vec::new();
+            let mut note = |path: serde_ignored::Path<'_>| unknown.push(format!("{place}.{path}"));
+            let parsed =
+                serde_path_to_error::deserialize(serde_ignored::Deserializer::new(item, &mut note));
+            self.unknown.extend(unknown);
+            let parsed: T = parsed.map_err(|error| {
+                let path = format!("{place}.{}", error.path());
+                self.wrong_value(
+                    path.trim_end_matches(".").to_owned(),
+                    error.inner().message(),
+                )
+            })?;
+            let settled = settle(parsed).map_err(|fault| {
+                self.wrong_value(format!("{place}.{}", fault.field), &fault.message)
+            })?;
+            taken.push(settled);
+        }
+        Ok(taken)
+    }
+
     /// Refuses whatever no section took.
     pub(super) fn refuse_unknown(mut self) -> Result<(), Error> {
         self.unknown.extend(self.file.keys().cloned());
@@ -216,6 +251,14 @@ impl<'a> Layers<'a> {
 
     /// Who gave a setting; for a part of it (`trusted_proxies[1]`) who gave the whole.
     fn origin(&self, path: &str) -> Origin {
+        if path.contains("].")
+            && let (Some(path), Some(line)) = (&self.path, self.lines.get(path))
+        {
+            return Origin::File {
+                path: path.clone(),
+                line: *line,
+            };
+        }
         let whole = path.split('[').next().unwrap_or(path);
         if self.sources.flags.iter().any(|(flag, _)| *flag == whole) {
             return Origin::Flag(format!("--{}", whole.replace(['_', '.'], "-")));
@@ -292,8 +335,16 @@ fn collect_lines(
             format!("{parent}.{}", key.get_ref())
         };
         lines.insert(path.clone(), line(&text[..key.span().start]));
-        if let DeValue::Table(inner) = value.get_ref() {
-            collect_lines(inner, &path, text, lines);
+        match value.get_ref() {
+            DeValue::Table(inner) => collect_lines(inner, &path, text, lines),
+            DeValue::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    if let DeValue::Table(inner) = item.get_ref() {
+                        collect_lines(inner, &format!("{path}[{index}]"), text, lines);
+                    }
+                }
+            }
+            _ => {}
         }
     }
 }

@@ -14,6 +14,7 @@ mod environment;
 mod error;
 mod fields;
 mod forward_auth;
+mod identity_providers;
 mod keys;
 mod layers;
 mod limits;
@@ -41,6 +42,9 @@ pub use self::database::{Database, DatabaseUrl, ParseDatabaseUrlError};
 pub use self::environment::Environment;
 pub use self::error::{Error, Origin, UnknownName};
 pub use self::forward_auth::{ForwardAuth, Routes};
+pub use self::identity_providers::{
+    Answer, Authority, IdentityProvider, OnOutage, ProviderKind, SignInWay,
+};
 pub use self::keys::Keys;
 use self::layers::Layers;
 pub use self::limits::Limits;
@@ -92,6 +96,8 @@ pub struct Config {
     pub forward_auth: ForwardAuth,
     /// `[sign_in]`: where people sign in.
     pub sign_in: SignIn,
+    /// `[[identity_providers]]`: providers beside the built-in one.
+    pub identity_providers: Vec<IdentityProvider>,
     /// `[secrets]`: how secrets are replaced.
     pub rotation: Rotation,
     /// `[retention]`: for how long what has served its purpose is kept.
@@ -148,6 +154,7 @@ impl Config {
             signing: layers.take()?,
             forward_auth: layers.take()?,
             sign_in: layers.take()?,
+            identity_providers: layers.take_list("identity_providers", IdentityProvider::settle)?,
             rotation: layers.take()?,
             retention: layers.take()?,
             readiness: layers.take()?,

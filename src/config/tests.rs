@@ -294,6 +294,7 @@ fn beyond_this_machine_needs_tls_and_an_issuer() {
 fn settings_of_example() -> Vec<(Option<&'static str>, &'static str, &'static str)> {
     let mut table = None;
     let mut settings = Vec::new();
+    let mut in_list = false;
     for line in EXAMPLE.lines() {
         let Some(line) = line
             .strip_prefix('#')
@@ -301,7 +302,11 @@ fn settings_of_example() -> Vec<(Option<&'static str>, &'static str, &'static st
         else {
             continue;
         };
+        if line.starts_with('[') {
+            in_list = line.starts_with("[[");
+        }
         match line.split_once(" = ") {
+            _ if in_list => {}
             Some((name, _)) => settings.push((table, name, line)),
             None => table = Some(line.trim_matches(['[', ']'])),
         }
@@ -378,4 +383,94 @@ fn the_example_shows_every_setting_and_its_variable() {
             "{variable} is not in the example"
         );
     }
+}
+
+/// The lines of the example's one identity provider.
+fn provider_of_example() -> Vec<&'static str> {
+    let (_, list) = EXAMPLE.split_once("\n#[[identity_providers]]").unwrap();
+    let (list, _) = list.split_once("\n#[").unwrap();
+    list.lines()
+        .filter_map(|line| line.strip_prefix('#'))
+        .filter(|line| !line.starts_with(' ') && !line.is_empty())
+        .collect()
+}
+
+#[test]
+fn the_example_of_a_provider_shows_every_setting_with_its_default() {
+    let source = include_str!("identity_providers.rs");
+    let documented = source.lines().filter_map(|line| {
+        let (name, _) = line.strip_prefix("    /// `")?.split_once("`:")?;
+        Some(name)
+    });
+    // Settings of providers that are refused so far.
+    let later = [
+        "connection",
+        "management_api",
+        "management_calls_per_second",
+    ];
+    let documented: Vec<&str> = documented.filter(|name| !later.contains(name)).collect();
+    let name = |line: &&'static str| line.split_once(" = ").unwrap().0;
+    let shown: Vec<&str> = provider_of_example().iter().map(name).collect();
+    assert_eq!(shown, documented);
+
+    let must = ["name", "kind", "url"];
+    let none = [
+        "issuer",
+        "jwks_uri",
+        "people_realm",
+        "login_client_secret",
+        "admin_client_secret",
+        "login_client_secret_file",
+        "admin_client_secret_file",
+    ];
+    let list = |wanted: &dyn Fn(&str) -> bool| {
+        let lines = provider_of_example().into_iter();
+        let lines: Vec<&str> = lines.filter(|line| wanted(name(line))).collect();
+        let text = format!("[[identity_providers]]\n{}", lines.join("\n"));
+        load_with(&text, &[], &[]).unwrap().identity_providers
+    };
+    list(&|name| !name.ends_with("_file"));
+    let (whole, least) = (
+        list(&|name| !none.contains(&name)),
+        list(&|name| must.contains(&name)),
+    );
+    // What has its default only where it is used.
+    let settled = |mut provider: IdentityProvider| {
+        provider.sign_in = provider.sign_in.or(Some(SignInWay::JwtBearer));
+        provider.max_rights_age = Some(provider.rights_age());
+        provider.realm = provider.realm.or(Some("kagiya".to_owned()));
+        provider.login_client_id = provider.login_client_id.or(Some("kagiya-login".to_owned()));
+        provider.admin_client_id = provider.admin_client_id.or(Some("kagiya-admin".to_owned()));
+        format!("{provider:?}")
+    };
+    assert_eq!(settled(whole[0].clone()), settled(least[0].clone()));
+}
+
+#[test]
+fn what_is_wrong_with_a_provider_is_refused_with_its_place() {
+    let provider = "[[identity_providers]]\nname = \"corp\"\nkind = \"keycloak\"\nurl = \"https://sso.example.com\"\n";
+    for (line, told) in [
+        ("name = \"builtin\"", "identity_providers[0].name"),
+        ("kind = \"ldap\"", "must be keycloak, auth0 or logto"),
+        ("url = \"http://sso.example.com\"", "must be an https URL"),
+        (
+            "url = \"https://sso.example.com?x\"",
+            "must be an https URL",
+        ),
+        ("max_rights_age = 3601", "max_rights_age"),
+        ("max_outage = 3601", "max_outage"),
+        ("answer = \"both\"", "must be mint or passthrough"),
+        ("connection = \"keys\"", "is not a setting of keycloak"),
+        ("reelm = \"kagiya\"", "identity_providers[0].reelm"),
+    ] {
+        let name = line.split(' ').next().unwrap();
+        let kept: Vec<&str> = provider
+            .lines()
+            .filter(|line| !line.starts_with(name))
+            .collect();
+        let refusal = refusal(&format!("{}\n{line}\n", kept.join("\n")), &[]);
+        assert!(refusal.contains(told), "{line}: {refusal}");
+    }
+    assert!(refusal("[[identity_providers]]\nname = \"corp\"\n", &[]).contains("kind"));
+    assert!(refusal("identity_providers = 3\n", &[]).contains("must be a list of tables"));
 }

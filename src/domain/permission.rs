@@ -52,6 +52,20 @@ impl Permissions {
         })
     }
 
+    /// What is here and not in `other`.
+    pub fn without(&self, other: &Self) -> Self {
+        let left = |(resource, scopes): (&ResourceIdentifier, &ScopeSet)| {
+            let held = other.at(resource);
+            let left: Vec<_> = scopes
+                .iter()
+                .filter(|scope| !held.is_some_and(|held| held.contains(scope)))
+                .map(|scope| (resource.clone(), scope.clone()))
+                .collect();
+            left
+        };
+        self.iter().flat_map(left).collect()
+    }
+
     /// What is in both.
     pub fn intersection(&self, other: &Self) -> Self {
         let common = |(resource, scopes): (&ResourceIdentifier, &ScopeSet)| {
@@ -118,6 +132,8 @@ mod tests {
         fn an_intersection_holds_the_pairs_of_both_and_no_other(a in permissions(), b in permissions()) {
             let both: BTreeSet<_> = pairs(&a).intersection(&pairs(&b)).cloned().collect();
             prop_assert_eq!(pairs(&a.intersection(&b)), both);
+            let left: BTreeSet<_> = pairs(&a).difference(&pairs(&b)).cloned().collect();
+            prop_assert_eq!(pairs(&a.without(&b)), left);
         }
 
         #[test]

@@ -126,6 +126,14 @@ impl ScopeSet {
     }
 }
 
+/// From a list, in whatever order it is written.
+impl<'de> Deserialize<'de> for ScopeSet {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let scopes = Vec::<ScopeToken>::deserialize(deserializer)?;
+        Ok(scopes.into_iter().collect())
+    }
+}
+
 impl FromIterator<ScopeToken> for ScopeSet {
     fn from_iter<I: IntoIterator<Item = ScopeToken>>(scopes: I) -> Self {
         let mut scopes: Vec<_> = scopes.into_iter().collect();

@@ -93,6 +93,7 @@ codes! {
     KeyRevoked "key_revoked" CONFLICT "The key is revoked";
     KeyNotActive "key_not_active" CONFLICT "The key is not in a state that allows this";
     KeyChanged "key_changed" CONFLICT "The key was changed by another call at the same time";
+    TooManyOrphans "too_many_orphans" CONFLICT "Too many users to remove at once";
     SecretInUse "secret_in_use" CONFLICT "The secret is still needed";
     SecretState "secret_state" CONFLICT "The secret is not in a state that allows this";
     RootSecretGiven "root_secret_given" CONFLICT "The root secret is the operator's to replace";

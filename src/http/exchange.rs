@@ -99,7 +99,8 @@ pub async fn trade(
     facts.organization(exchanged.record.organization_id());
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, NO_STORE));
-    response.insert_header((X_KAGIYA_ANSWER, HeaderValue::from_static("mint")));
+    let answer = HeaderValue::from_static(exchanged.answer.as_str());
+    response.insert_header((X_KAGIYA_ANSWER, answer));
     if let Some(state) = exchanged.rate_limit {
         for header in rate_limit_headers(state) {
             response.insert_header(header);

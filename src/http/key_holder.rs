@@ -8,7 +8,7 @@ use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue}
 use super::code::Code;
 use super::facts::Facts;
 use super::header::{Authorization, X_API_KEY, authorization};
-use super::management::database;
+use super::management::{database, provider_retry};
 use super::problem::Problem;
 use crate::broker::{Broker, RateLimitState, Refusal, Stopped};
 use crate::telemetry::metrics::Refusal as Reason;
@@ -118,7 +118,8 @@ impl Refuser<'_> {
             ),
             Refusal::Store(error) => database(error),
             Refusal::Provider(error) => {
-                Problem::identity_provider_unavailable(PROVIDER_RETRY).with_cause(error)
+                Problem::identity_provider_unavailable(provider_retry(&error, PROVIDER_RETRY))
+                    .with_cause(error)
             }
             Refusal::NoSigningKey(cause) => {
                 Problem::signing_key_unavailable(SIGNING_RETRY).with_cause(cause)

@@ -43,6 +43,10 @@ pub struct IdentityObject {
     provider: String,
     /// The user's subject there; null while it is being made, and after it was removed.
     subject: Option<String>,
+    /// What it may do there beyond `permissions`, as the provider said last; it is never granted here. Absent: nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    drift: Vec<ResourceScopes>,
 }
 
 /// A key.
@@ -131,6 +135,7 @@ impl KeyObject {
             identity: Some(IdentityObject {
                 provider: key.provider.to_string(),
                 subject: active.and_then(|generation| generation.subject.clone()),
+                drift: in_words(&shown.drift),
             }),
             owner: Some(shown.stored.owner.as_ref().map(OwnerObject::from)),
             id: key.id.to_string(),

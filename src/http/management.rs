@@ -78,10 +78,21 @@ impl From<Error> for Problem {
             }
             Error::Store(error) => database(error),
             Error::Provider(error) => {
-                Self::identity_provider_unavailable(PROVIDER_RETRY).with_cause(error)
+                Self::identity_provider_unavailable(provider_retry(&error, PROVIDER_RETRY))
+                    .with_cause(error)
             }
             Error::Internal(cause) => Self::internal(cause),
         }
+    }
+}
+
+/// When to ask again what a provider did not do.
+pub(super) fn provider_retry(error: &crate::idp::Error, otherwise: u32) -> u32 {
+    match error {
+        crate::idp::Error::Busy { retry_after } => u32::try_from(retry_after.as_secs())
+            .unwrap_or(u32::MAX)
+            .max(otherwise),
+        _ => otherwise,
     }
 }
 
@@ -124,6 +135,7 @@ impl From<Conflict> for Problem {
             Conflict::KeyRevoked => Code::KeyRevoked,
             Conflict::KeyStatus(_) => Code::KeyNotActive,
             Conflict::KeyChanged => Code::KeyChanged,
+            Conflict::TooManyOrphans(_) => Code::TooManyOrphans,
             Conflict::SecretInUse(_) => Code::SecretInUse,
             Conflict::SecretState(_) => Code::SecretState,
             Conflict::RootSecretGiven => Code::RootSecretGiven,

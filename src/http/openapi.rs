@@ -18,8 +18,8 @@ use utoipa::{Modify, OpenApi};
 use super::access::Access;
 use super::api::{
     application_roles, application_secrets, applications, audit_events, bulk_revoke,
-    exchange_rules, explain, key, keys, me, members, organizations, permissions, resources, roles,
-    secrets, signing_keys, usage, users,
+    exchange_rules, explain, identity_providers, key, keys, me, members, organizations,
+    pending_operations, permissions, resources, roles, secrets, signing_keys, usage, users,
 };
 use super::oauth::error::ErrorBody;
 use super::oauth::{self, introspect, metadata, revoke, token};
@@ -108,6 +108,13 @@ use super::{docs, etag, exchange, forward_auth, health, jwks, own_key, revocatio
         permissions::list_permissions,
         permissions::show_permission,
         permissions::delete_permission,
+        identity_providers::list_identity_providers,
+        identity_providers::show_identity_provider,
+        identity_providers::check_identity_provider,
+        identity_providers::reconcile_identity_provider,
+        identity_providers::import_resources,
+        pending_operations::list_pending_operations,
+        pending_operations::retry_pending_operations,
         signing_keys::list_signing_keys,
         signing_keys::rotate_signing_keys,
         signing_keys::show_signing_key,
@@ -139,6 +146,7 @@ use super::{docs, etag, exchange, forward_auth, health, jwks, own_key, revocatio
         (name = "exchange rules", description = "Which application may trade tokens for one resource for tokens for another."),
         (name = "roles", description = "Permissions under one name, for people or for applications."),
         (name = "resources", description = "API resources (audiences) and the permissions that exist on them."),
+        (name = "identity providers", description = "Where the machine users of keys live: looked over, compared with the record."),
         (name = "signing keys", description = "The keys that tokens are signed with."),
         (name = "secrets", description = "What keys and stored things are proved and sealed with; never shown."),
         (name = "audit", description = "Who did what, when and from where."),

@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use subtle::ConstantTimeEq;
 
+use super::users::{login, user_name};
 use super::{
-    Answer, Error, IdentityProvider, NewUser, Rights, RightsAge, Settling, UserAttributes,
+    Answer, Error, FoundUser, IdentityProvider, Made, NewUser, RightsAge, Settling, SignIn,
+    SignedIn, UserAttributes,
 };
 use crate::domain::clock::Clock;
 use crate::domain::id::DeploymentId;
@@ -56,7 +58,7 @@ impl IdentityProvider for Builtin {
         SETTLING
     }
 
-    fn create<'a>(&'a self, user: &'a NewUser) -> Answer<'a, String> {
+    fn create<'a>(&'a self, user: &'a NewUser) -> Answer<'a, Made> {
         Box::pin(async move {
             let now = self.clock.now();
             let permissions = user.permissions.clone();
@@ -75,7 +77,10 @@ impl IdentityProvider for Builtin {
                 builtin_users::set_permissions(tx, &new.user_name, &permissions)
             });
             made.await.map_err(Error::from)?;
-            Ok(subject)
+            Ok(Made {
+                subject,
+                credential: None,
+            })
         })
     }
 
@@ -120,13 +125,23 @@ impl IdentityProvider for Builtin {
         })
     }
 
-    fn authenticate<'a>(
-        &'a self,
-        user_name: &'a UserName,
-        password: &'a SecretText,
-    ) -> Answer<'a, Rights> {
-        let login = login(user_name);
-        let presented = digest(password);
+    fn repair<'a>(&'a self, user: &'a NewUser) -> Answer<'a, ()> {
+        let (login, digest) = (login(&user.user_name), digest(&user.password).to_vec());
+        Box::pin(async move {
+            let found = self
+                .store
+                .write(move |tx| builtin_users::set_password(tx, &login, &digest));
+            if found.await? {
+                Ok(())
+            } else {
+                Err(Error::NoSuchUser)
+            }
+        })
+    }
+
+    fn authenticate<'a>(&'a self, sign_in: SignIn<'a>) -> Answer<'a, SignedIn> {
+        let login = login(sign_in.user_name);
+        let presented = digest(sign_in.password);
         Box::pin(async move {
             let found = self.store.read(move |connection| {
                 let user = builtin_users::find(connection, &login)?;
@@ -140,20 +155,22 @@ impl IdentityProvider for Builtin {
                 });
             }
             if user.disabled {
-                Err(Error::Disabled)
-            } else {
-                Ok(Rights::Granted(permissions))
+                return Err(Error::Disabled);
             }
+            Ok(SignedIn {
+                granted: Some(permissions),
+                token: None,
+            })
         })
     }
 
-    fn disable<'a>(&'a self, user_name: &'a UserName) -> Answer<'a, ()> {
-        let (login, now) = (login(user_name), self.clock.now());
+    fn look_up<'a>(&'a self, user_name: &'a UserName) -> Answer<'a, Option<FoundUser>> {
+        let login = login(user_name);
         Box::pin(async move {
-            self.store
-                .write(move |tx| builtin_users::set_disabled(tx, &login, Some(now)))
-                .await?;
-            Ok(())
+            let found = self
+                .store
+                .read(move |connection| builtin_users::find(connection, &login));
+            Ok(found.await?.map(found_user))
         })
     }
 
@@ -172,6 +189,23 @@ impl IdentityProvider for Builtin {
         })
     }
 
+    fn users<'a>(&'a self, _deployment: &'a DeploymentId) -> Answer<'a, Vec<FoundUser>> {
+        Box::pin(async move {
+            let all = self.store.read(builtin_users::all).await?;
+            Ok(all.into_iter().map(found_user).collect())
+        })
+    }
+
+    fn permissions_of<'a>(&'a self, user: &'a FoundUser) -> Answer<'a, Option<Permissions>> {
+        let login = user.subject.clone();
+        Box::pin(async move {
+            let held = self
+                .store
+                .read(move |connection| builtin_users::permissions(connection, &login));
+            Ok(Some(held.await?))
+        })
+    }
+
     fn health(&self) -> Answer<'_, ()> {
         Box::pin(async move { Ok(self.store.ping().await?) })
     }
@@ -183,9 +217,14 @@ impl From<store::Error> for Error {
     }
 }
 
-/// The name of a generation's user at any provider.
-fn login(user_name: &UserName) -> String {
-    format!("k_{user_name}")
+fn found_user(user: BuiltinUser) -> FoundUser {
+    let attributes: serde_json::Value = serde_json::from_str(&user.attributes).unwrap_or_default();
+    FoundUser {
+        user_name: user_name(&user.user_name),
+        deployment: attributes["deployment_id"].as_str().map(str::to_owned),
+        disabled: user.disabled,
+        subject: user.subject,
+    }
 }
 
 fn digest(password: &SecretText) -> [u8; 32] {

@@ -18,6 +18,12 @@ pub enum Error {
         /// Its reason, without a secret.
         reason: String,
     },
+    /// It is asked too much, by its own word or by our budget for it.
+    #[error("the identity provider is asked too much")]
+    Busy {
+        /// When it may be asked again.
+        retry_after: std::time::Duration,
+    },
     /// It has no such user.
     #[error("the identity provider has no such user")]
     NoSuchUser,

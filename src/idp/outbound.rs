@@ -1,15 +1,20 @@
 //! The one way out to issuers and identity providers.
 //!
-//! https alone (http on loopback), no redirect, no proxy of the environment, two seconds to connect and five in all, at most 512 KiB of
-//! JSON. Names are resolved here and inner addresses refused, unless what is asked is marked as internal: a name that a stranger
-//! controls must not lead into our own network.
+//! https alone (http on loopback and localhost), no redirect, no proxy of the environment, two seconds to connect and five in all, at
+//! most 512 KiB of an answer. Names are resolved here and inner addresses refused, unless what is asked is marked as internal: a name
+//! that a stranger controls must not lead into our own network.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
+use reqwest::Method;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::HeaderMap;
+use serde_json::Value;
 use thiserror::Error;
 use url::{Host, Url};
+
+use crate::domain::secret::SecretText;
 
 /// The most bytes of an answer.
 const MOST: usize = 512 * 1024;
@@ -19,6 +24,55 @@ const MOST: usize = 512 * 1024;
 pub struct Outbound {
     client: reqwest::Client,
     internal: bool,
+}
+
+/// The name of the loopback.
+const LOCALHOST: &str = "localhost";
+/// How long a document may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// One call of an API.
+pub struct Call<'a> {
+    /// The method.
+    pub method: Method,
+    /// Where.
+    pub place: Url,
+    /// What shows who calls.
+    pub credential: Credential<'a>,
+    /// A header beside those that follow from the rest.
+    pub header: Option<(&'static str, String)>,
+    /// What is sent.
+    pub body: Body<'a>,
+}
+
+/// What shows who calls.
+pub enum Credential<'a> {
+    /// Nothing.
+    None,
+    /// A bearer token (RFC 6750 §2.1).
+    Bearer(&'a SecretText),
+    /// Client id and secret (RFC 6749 §2.3.1).
+    Basic(&'a str, &'a SecretText),
+}
+
+/// What is sent.
+pub enum Body<'a> {
+    /// Nothing.
+    None,
+    /// Pairs, `application/x-www-form-urlencoded`.
+    Form(&'a [(&'a str, &'a str)]),
+    /// JSON.
+    Json(&'a Value),
+}
+
+/// Any answer.
+pub struct Reply {
+    /// Its status.
+    pub status: u16,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body.
+    pub body: Vec<u8>,
 }
 
 /// Why nothing came back that can be used.
@@ -49,15 +103,23 @@ impl Outbound {
     ///
     /// # Errors
     /// When none can be made.
-    #[expect(clippy::disallowed_methods, reason = "this is the guarded client")]
     pub fn new(internal: bool) -> Result<Self, OutboundError> {
+        Self::with_patience(internal, PATIENCE)
+    }
+
+    /// The same with another limit of time for a call in all.
+    ///
+    /// # Errors
+    /// When none can be made.
+    #[expect(clippy::disallowed_methods, reason = "this is the guarded client")]
+    pub fn with_patience(internal: bool, patience: Duration) -> Result<Self, OutboundError> {
         // Whoever was first chose the same one.
         let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
         let builder = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(Duration::from_secs(2))
-            .timeout(Duration::from_secs(5))
+            .timeout(patience)
             .referer(false);
         let builder = if internal {
             builder
@@ -68,19 +130,29 @@ impl Outbound {
         Ok(Self { client, internal })
     }
 
+    /// Whether it may go to inner addresses.
+    pub fn is_internal(&self) -> bool {
+        self.internal
+    }
+
     /// The JSON document at a place.
     ///
     /// # Errors
     /// See [`OutboundError`].
     pub async fn json(&self, place: &Url) -> Result<Vec<u8>, OutboundError> {
-        self.check(place)?;
-        let request = self.client.get(place.clone());
-        let answer = request.header("Accept", "application/json").send().await;
-        let mut answer = answer.map_err(OutboundError::Unreachable)?;
-        if answer.status().as_u16() != 200 {
-            return Err(OutboundError::Status(answer.status().as_u16()));
+        let reply = self
+            .call(&Call {
+                method: Method::GET,
+                place: place.clone(),
+                credential: Credential::None,
+                header: None,
+                body: Body::None,
+            })
+            .await?;
+        if reply.status != 200 {
+            return Err(OutboundError::Status(reply.status));
         }
-        let kind = answer.headers().get("content-type");
+        let kind = reply.headers.get("content-type");
         let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim();
         if kind != "application/json"
@@ -88,6 +160,35 @@ impl Outbound {
         {
             return Err(OutboundError::NotJson);
         }
+        Ok(reply.body)
+    }
+
+    /// The answer to a call, whatever its status.
+    ///
+    /// # Errors
+    /// See [`OutboundError`].
+    pub async fn call(&self, call: &Call<'_>) -> Result<Reply, OutboundError> {
+        self.check(&call.place)?;
+        let request = self.client.request(call.method.clone(), call.place.clone());
+        let request = request.header("Accept", "application/json");
+        let request = match &call.credential {
+            Credential::None => request,
+            Credential::Bearer(token) => request.bearer_auth(token.expose()),
+            Credential::Basic(id, secret) => {
+                request.basic_auth(form(id), Some(form(secret.expose())))
+            }
+        };
+        let request = match &call.header {
+            None => request,
+            Some((name, value)) => request.header(*name, value),
+        };
+        let request = match &call.body {
+            Body::None => request,
+            Body::Form(pairs) => request.form(pairs),
+            Body::Json(value) => request.json(value),
+        };
+        let mut answer = request.send().await.map_err(OutboundError::Unreachable)?;
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(OutboundError::Unreachable)? {
             if body.len() + chunk.len() > MOST {
@@ -95,7 +196,11 @@ impl Outbound {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(body)
+        Ok(Reply {
+            status,
+            headers,
+            body,
+        })
     }
 
     /// Whether a place may be asked at all; what its name resolves to is judged when it is connected to.
@@ -110,6 +215,8 @@ impl Outbound {
         match place.scheme() {
             "https" => {}
             "http" if loopback => return Ok(()),
+            // What that name leads to is looked at as well.
+            "http" if place.host_str() == Some(LOCALHOST) => return Ok(()),
             _ => return Err(OutboundError::NotAllowed("only https is asked")),
         }
         // A literal address never meets the resolver.
@@ -120,6 +227,11 @@ impl Outbound {
     }
 }
 
+/// A part of a credential in the form of RFC 6749 §2.3.1, which Basic wants.
+fn form(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
 /// Resolves names to outer addresses alone.
 struct OutsideAlone;
 
@@ -128,8 +240,13 @@ impl Resolve for OutsideAlone {
         let name = name.as_str().to_owned();
         Box::pin(async move {
             let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            // RFC 6761 §6.3: this name is the loopback's, and nothing else is.
+            let local = name == LOCALHOST;
             let outer: Vec<_> = found
-                .filter(|address| !is_inner(address.ip().to_canonical()))
+                .filter(|address| match local {
+                    true => address.ip().is_loopback(),
+                    false => !is_inner(address.ip().to_canonical()),
+                })
                 .collect();
             if outer.is_empty() {
                 return Err(
@@ -202,8 +319,10 @@ mod tests {
         let outside = Outbound::new(false).unwrap();
         let allowed = |place: &str| outside.check(&place.parse().unwrap()).is_ok();
         assert!(allowed("https://sso.example.com/keys") && allowed("http://127.0.0.1:8080/keys"));
+        assert!(allowed("http://localhost:8080/keys"));
         for wrong in [
             "http://sso.example.com",
+            "http://localhost.example.com",
             "https://10.0.0.1",
             "https://[fd00::1]",
             "ftp://a.example",

@@ -35,15 +35,40 @@ pub fn find(connection: &mut Connection, user_name: &str) -> Result<Option<Built
         ))
         .first(connection)
         .optional()?;
-    Ok(row.map(
-        |(user_name, subject, password_digest, attributes, disabled_at)| BuiltinUser {
-            user_name,
-            subject,
-            password_digest,
-            attributes,
-            disabled: disabled_at.is_some(),
-        },
-    ))
+    Ok(row.map(user))
+}
+
+/// All users.
+pub fn all(connection: &mut Connection) -> Result<Vec<BuiltinUser>, Error> {
+    type Row = (String, String, Vec<u8>, String, Option<Timestamp>);
+    let rows: Vec<Row> = builtin_users::table
+        .select((
+            builtin_users::user_name,
+            builtin_users::subject,
+            builtin_users::password_digest,
+            builtin_users::attributes,
+            builtin_users::disabled_at,
+        ))
+        .load(connection)?;
+    Ok(rows.into_iter().map(user).collect())
+}
+
+fn user(
+    (user_name, subject, password_digest, attributes, disabled_at): (
+        String,
+        String,
+        Vec<u8>,
+        String,
+        Option<Timestamp>,
+    ),
+) -> BuiltinUser {
+    BuiltinUser {
+        user_name,
+        subject,
+        password_digest,
+        attributes,
+        disabled: disabled_at.is_some(),
+    }
 }
 
 /// Adds a user. A name that exists is a conflict over `builtin_users.user_name`.
@@ -129,14 +154,14 @@ pub fn permissions(connection: &mut Connection, user_name: &str) -> Result<Permi
     pairs.into_iter().map(parse).collect()
 }
 
-/// Pauses a user, or ends the pause; whether there is such a user.
-pub fn set_disabled(
+/// Replaces what a user's password must answer to; whether there is such a user.
+pub fn set_password(
     connection: &mut Connection,
     user_name: &str,
-    since: Option<jiff::Timestamp>,
+    digest: &[u8],
 ) -> Result<bool, Error> {
     let rows = diesel::update(builtin_users::table.find(user_name))
-        .set(builtin_users::disabled_at.eq(since.map(Timestamp::from)))
+        .set(builtin_users::password_digest.eq(digest))
         .execute(connection)?;
     Ok(rows == 1)
 }

@@ -2,7 +2,7 @@
 
 use diesel::prelude::*;
 
-use super::schema::{credentials, idp_operations};
+use super::schema::{api_keys, credentials, idp_operations};
 use super::{Connection, Error, Timestamp};
 use crate::domain::credential::{Credential, ProviderRights};
 use crate::domain::id::{CredentialId, KeyId};
@@ -11,6 +11,7 @@ use crate::domain::lifecycle::CredentialState;
 use crate::domain::password::{DIGEST_LENGTH, PasswordDigest};
 use crate::domain::permission::Permissions;
 use crate::domain::plaintext_key::UserName;
+use crate::domain::provider_name::ProviderName;
 use crate::domain::resource::ResourceIdentifier;
 use crate::domain::scope::ScopeToken;
 
@@ -34,6 +35,7 @@ struct Row {
     end_reason: Option<String>,
     provider_rights: Option<String>,
     provider_rights_at: Option<Timestamp>,
+    provider_credential: Option<Vec<u8>>,
 }
 
 impl TryFrom<Row> for Credential {
@@ -225,11 +227,28 @@ pub fn of_keys(connection: &mut Connection, keys: &[&str]) -> Result<Vec<Credent
     rows.into_iter().map(Credential::try_from).collect()
 }
 
-/// Brings a pending generation to life. `false` if it is pending no more: undone, or its key revoked.
+/// The generations at a provider that have not ended, with what their keys hold.
+pub fn live_at(
+    connection: &mut Connection,
+    provider: &ProviderName,
+) -> Result<Vec<Credential>, Error> {
+    let keys = api_keys::table
+        .filter(api_keys::provider.eq(provider.as_str()))
+        .select(api_keys::id);
+    let rows: Vec<Row> = credentials::table
+        .filter(credentials::key_id.eq_any(keys))
+        .filter(credentials::state.ne("ended"))
+        .select(credentials::all_columns)
+        .order(credentials::id)
+        .load(connection)?;
+    rows.into_iter().map(Credential::try_from).collect()
+}
+
+/// Brings a pending generation to life, with its subject at the provider and what that made for it to sign in by. `false` if it is pending no more: undone, or its key revoked.
 pub fn activate(
     connection: &mut Connection,
     id: &CredentialId,
-    subject: &str,
+    (subject, sealed): (&str, Option<&[u8]>),
     rights: &ProviderRights,
 ) -> Result<bool, Error> {
     let at = Timestamp::from(rights.at);
@@ -241,6 +260,7 @@ pub fn activate(
             credentials::state.eq("active"),
             credentials::activated_at.eq(at),
             credentials::idp_subject.eq(subject),
+            credentials::provider_credential.eq(sealed),
             credentials::provider_rights.eq(rights.granted.as_ref().map(rights_text)),
             credentials::provider_rights_at.eq(at),
         ))
@@ -284,6 +304,21 @@ pub fn set_provider_rights(
             .and(credentials::state.ne("ended")),
     );
     diesel::update(live)
+        .set((
+            credentials::provider_rights.eq(rights.granted.as_ref().map(rights_text)),
+            credentials::provider_rights_at.eq(Timestamp::from(rights.at)),
+        ))
+        .execute(connection)?;
+    Ok(())
+}
+
+/// Notes what the provider grants a generation.
+pub fn set_granted(
+    connection: &mut Connection,
+    id: &CredentialId,
+    rights: &ProviderRights,
+) -> Result<(), Error> {
+    diesel::update(credentials::table.find(id.as_str()))
         .set((
             credentials::provider_rights.eq(rights.granted.as_ref().map(rights_text)),
             credentials::provider_rights_at.eq(Timestamp::from(rights.at)),

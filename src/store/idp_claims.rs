@@ -249,8 +249,10 @@ pub fn give_back(
     connection: &mut Connection,
     operation: &Operation,
     (next_try_at, rest_at): (jiff::Timestamp, Option<jiff::Timestamp>),
-    error: &str,
+    (now, stuck, error): (jiff::Timestamp, bool, &str),
 ) -> Result<bool, Error> {
+    let failing_since = operation.failing_since.unwrap_or(now);
+    let stuck_at = operation.stuck_at.or(stuck.then_some(now));
     let settle_at = operation.settle_at.max(rest_at).map(Timestamp::from);
     let rows = diesel::update(mine(operation))
         .set((
@@ -258,6 +260,8 @@ pub fn give_back(
             idp_operations::next_try_at.eq(Timestamp::from(next_try_at)),
             idp_operations::claimed_at.eq(None::<Timestamp>),
             idp_operations::settle_at.eq(settle_at),
+            idp_operations::failing_since.eq(Timestamp::from(failing_since)),
+            idp_operations::stuck_at.eq(stuck_at.map(Timestamp::from)),
             idp_operations::last_error.eq(error),
         ))
         .execute(connection)?;

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 
 use super::connection::each;
-use super::schema::idp_operations;
+use super::schema::{idp_operations, idp_resources};
 use super::{Connection, Error, Timestamp};
 use crate::domain::credential::Credential;
 use crate::domain::id::{CredentialId, KeyId, OperationId};
@@ -27,7 +27,8 @@ pub enum OperationKind {
 }
 
 impl OperationKind {
-    pub(super) fn as_str(self) -> &'static str {
+    /// Its word on record.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Create => "create",
             Self::Permit => "permit",
@@ -62,6 +63,14 @@ pub struct Operation {
     pub claimed_at: Option<jiff::Timestamp>,
     /// Up to when something that was asked for it and got no answer may still be done at the provider.
     pub settle_at: Option<jiff::Timestamp>,
+    /// Since when it is on record.
+    pub created_at: jiff::Timestamp,
+    /// Since when it fails.
+    pub failing_since: Option<jiff::Timestamp>,
+    /// Since when it needs a person.
+    pub stuck_at: Option<jiff::Timestamp>,
+    /// What went wrong last.
+    pub last_error: Option<String>,
 }
 
 impl Operation {
@@ -84,7 +93,19 @@ impl Operation {
             claim: 0,
             claimed_at: None,
             settle_at: None,
+            created_at: at,
+            failing_since: None,
+            stuck_at: None,
+            last_error: None,
         }
+    }
+
+    /// Whether it was tried in vain for so long by `now`.
+    pub fn is_stuck(&self, now: jiff::Timestamp, after: jiff::SignedDuration) -> bool {
+        self.stuck_at.is_some()
+            || self
+                .failing_since
+                .is_some_and(|since| now.duration_since(since) >= after)
     }
 
     /// The same, taken up at `now` by whoever writes it down.
@@ -111,6 +132,10 @@ pub(super) struct Row {
     claim: i64,
     claimed_at: Option<Timestamp>,
     settle_at: Option<Timestamp>,
+    created_at: Timestamp,
+    failing_since: Option<Timestamp>,
+    stuck_at: Option<Timestamp>,
+    last_error: Option<String>,
 }
 
 impl TryFrom<Row> for Operation {
@@ -150,6 +175,10 @@ impl TryFrom<Row> for Operation {
             claim: row.claim,
             claimed_at: row.claimed_at.map(Into::into),
             settle_at: row.settle_at.map(Into::into),
+            created_at: row.created_at.into(),
+            failing_since: row.failing_since.map(Into::into),
+            stuck_at: row.stuck_at.map(Into::into),
+            last_error: row.last_error,
         })
     }
 }
@@ -218,16 +247,88 @@ pub fn insert_all(
     Ok(())
 }
 
-/// How many are open that were tried in vain already; others are under way, or not due.
+/// What was tried in vain and is still to be done, what fails longest first.
+pub fn failing(connection: &mut Connection, limit: usize) -> Result<Vec<Operation>, Error> {
+    let rows: Vec<Row> = idp_operations::table
+        .filter(idp_operations::done_at.is_null())
+        .filter(idp_operations::attempts.gt(0))
+        .select(Row::as_select())
+        .order((idp_operations::failing_since, idp_operations::id))
+        .limit(super::count(limit))
+        .load(connection)?;
+    rows.into_iter().map(Operation::try_from).collect()
+}
+
+/// How many need a person, resources included.
+pub fn stuck(connection: &mut Connection) -> Result<i64, Error> {
+    let operations: i64 = idp_operations::table
+        .filter(idp_operations::done_at.is_null())
+        .filter(idp_operations::stuck_at.is_not_null())
+        .count()
+        .get_result(connection)?;
+    let resources: i64 = idp_resources::table
+        .filter(idp_resources::wanted.ne(idp_resources::carried))
+        .filter(idp_resources::stuck_at.is_not_null())
+        .count()
+        .get_result(connection)?;
+    Ok(operations + resources)
+}
+
+/// Makes all that was tried in vain due now, as if it began to fail only then.
+pub fn retry(connection: &mut Connection, now: jiff::Timestamp) -> Result<usize, Error> {
+    let failing = idp_operations::table
+        .filter(idp_operations::done_at.is_null())
+        .filter(idp_operations::attempts.gt(0));
+    Ok(diesel::update(failing)
+        .set((
+            idp_operations::next_try_at.eq(Timestamp::from(now)),
+            idp_operations::failing_since.eq(Timestamp::from(now)),
+            idp_operations::stuck_at.eq(None::<Timestamp>),
+        ))
+        .execute(connection)?)
+}
+
+/// Whether a user of this name is to be made or to go.
+pub fn names_user(connection: &mut Connection, name: &UserName) -> Result<bool, Error> {
+    let open = idp_operations::table
+        .filter(idp_operations::done_at.is_null())
+        .filter(idp_operations::user_name.eq(name.as_str()))
+        .filter(idp_operations::kind.eq_any([
+            OperationKind::Create.as_str(),
+            OperationKind::Delete.as_str(),
+        ]));
+    Ok(diesel::select(diesel::dsl::exists(open)).get_result(connection)?)
+}
+
+/// How many are open that were tried in vain already, resources included; others are under way, or not due.
 pub fn tried_in_vain(connection: &mut Connection) -> Result<i64, Error> {
-    Ok(idp_operations::table
+    let operations: i64 = idp_operations::table
         .filter(
             idp_operations::done_at
                 .is_null()
                 .and(idp_operations::attempts.gt(0)),
         )
         .count()
-        .get_result(connection)?)
+        .get_result(connection)?;
+    let resources: i64 = idp_resources::table
+        .filter(idp_resources::wanted.ne(idp_resources::carried))
+        .filter(idp_resources::attempts.gt(0))
+        .count()
+        .get_result(connection)?;
+    Ok(operations + resources)
+}
+
+/// Whether something of this kind is still to be done for a generation.
+pub fn is_open(
+    connection: &mut Connection,
+    generation: &CredentialId,
+    kind: OperationKind,
+) -> Result<bool, Error> {
+    let open = idp_operations::table
+        .filter(idp_operations::done_at.is_null())
+        .filter(idp_operations::credential_id.eq(generation.as_str()))
+        .filter(idp_operations::kind.eq(kind.as_str()));
+    Ok(diesel::select(diesel::dsl::exists(open)).get_result(connection)?)
 }
 
 /// Removes those that were done before `moment`, at most `limit` at a time; how many that were.

@@ -6,9 +6,10 @@
 use diesel::prelude::*;
 
 use super::connection::each;
+use super::owner_states::OwnerRights;
 use super::schema::{
     api_key_permissions, api_keys, credentials, membership_roles, memberships,
-    organization_permissions, organizations, role_permissions, users,
+    organization_permissions, organizations, owner_states, role_permissions, users,
 };
 use super::{Connection, Error, Timestamp};
 use crate::domain::credential::ProviderRights;
@@ -63,6 +64,12 @@ pub struct Presented {
     pub may_act: Option<ApplicationId>,
     /// What it may do, sorted: what it was given, as far as its organization may use it and, where its owner is a member, he may do it.
     pub permissions: Vec<PermissionId>,
+    /// What it was given, sorted, whatever of it counts.
+    pub recorded_permissions: Vec<PermissionId>,
+    /// What the provider made for its user to sign in by, sealed.
+    pub provider_credential: Option<Vec<u8>>,
+    /// What its owner may do where his provider tells it, if any does.
+    pub owner_rights: Option<OwnerRights>,
 }
 
 #[derive(Queryable)]
@@ -72,6 +79,7 @@ struct Row {
     organization: OrganizationColumns,
     owner: Option<OwnerColumns>,
     member_role: Option<String>,
+    owner_rights: Option<String>,
     permission: PermissionColumns,
 }
 
@@ -118,6 +126,7 @@ struct CredentialColumns {
     end_reason: Option<String>,
     provider_rights: Option<String>,
     provider_rights_at: Option<Timestamp>,
+    provider_credential: Option<Vec<u8>>,
 }
 
 #[derive(Queryable)]
@@ -171,6 +180,7 @@ pub fn find(connection: &mut Connection, name: &UserName) -> Result<Option<Prese
         .left_join(organization_permissions::table.on(in_the_organizations_list))
         .left_join(users::table.on(users::id.nullable().eq(api_keys::owner_id)))
         .left_join(memberships::table.on(owner_there))
+        .left_join(owner_states::table.on(owner_states::user_id.nullable().eq(api_keys::owner_id)))
         .filter(credentials::user_name.eq(name.as_str()))
         .select((
             (
@@ -184,6 +194,7 @@ pub fn find(connection: &mut Connection, name: &UserName) -> Result<Option<Prese
                 credentials::end_reason,
                 credentials::provider_rights,
                 credentials::provider_rights_at,
+                credentials::provider_credential,
             ),
             (
                 api_keys::id,
@@ -204,6 +215,7 @@ pub fn find(connection: &mut Connection, name: &UserName) -> Result<Option<Prese
             (organizations::disabled_at, organizations::limited),
             (users::issuer, users::subject).nullable(),
             memberships::role.nullable(),
+            owner_states::rights.nullable(),
             (
                 api_key_permissions::permission_id.nullable(),
                 organization_permissions::permission_id.nullable(),
@@ -212,27 +224,34 @@ pub fn find(connection: &mut Connection, name: &UserName) -> Result<Option<Prese
         ));
     // On the connection inside: there diesel knows the statement by its type, and need not write its text to find it prepared.
     let rows: Vec<Row> = each!(connection, |inner| statement.load(inner))?;
-    let mut permissions = rows
-        .iter()
-        .filter_map(Row::permission)
-        .map(|id| {
-            id.parse()
-                .map_err(|error| Error::corrupt("api_key_permissions.permission_id", error))
-        })
-        .collect::<Result<Vec<PermissionId>, Error>>()?;
-    permissions.sort_unstable();
+    let recorded = parse(rows.iter().filter_map(|row| row.permission.id.as_deref()))?;
+    let permissions = parse(rows.iter().filter_map(Row::permission))?;
     rows.into_iter()
         .next()
-        .map(|row| assemble(row, permissions))
+        .map(|row| assemble(row, (permissions, recorded)))
         .transpose()
 }
 
-fn assemble(row: Row, permissions: Vec<PermissionId>) -> Result<Presented, Error> {
+fn parse<'a>(ids: impl Iterator<Item = &'a str>) -> Result<Vec<PermissionId>, Error> {
+    let parse = |id: &str| {
+        id.parse()
+            .map_err(|error| Error::corrupt("api_key_permissions.permission_id", error))
+    };
+    let mut ids = ids.map(parse).collect::<Result<Vec<_>, Error>>()?;
+    ids.sort_unstable();
+    Ok(ids)
+}
+
+fn assemble(
+    row: Row,
+    (permissions, recorded_permissions): (Vec<PermissionId>, Vec<PermissionId>),
+) -> Result<Presented, Error> {
     let Row {
         credential,
         key,
         owner,
         organization,
+        owner_rights,
         ..
     } = row;
     let default_resource = key.default_resource_id.map(|id| id.parse()).transpose();
@@ -288,5 +307,11 @@ fn assemble(row: Row, permissions: Vec<PermissionId>) -> Result<Presented, Error
             .map_err(|error| Error::corrupt("api_keys.default_resource_id", error))?,
         may_act: super::api_keys::may_act(key.may_act_id)?,
         permissions,
+        recorded_permissions,
+        provider_credential: credential.provider_credential,
+        owner_rights: owner_rights
+            .as_deref()
+            .map(super::owner_states::rights)
+            .transpose()?,
     })
 }

@@ -7,7 +7,7 @@ use super::{Connection, Error, Place, Timestamp};
 use crate::domain::allowance::Allowance;
 use crate::domain::id::{PermissionId, ResourceId};
 use crate::domain::permission::Permission;
-use crate::domain::resource::Resource;
+use crate::domain::resource::{Resource, ResourceIdentifier};
 
 #[derive(Queryable, Selectable, Insertable, AsChangeset)]
 #[diesel(table_name = resources, treat_none_as_null = true)]
@@ -123,6 +123,20 @@ impl TryFrom<PermissionRow> for Permission {
 pub fn find(connection: &mut Connection, id: &ResourceId) -> Result<Option<Resource>, Error> {
     let row: Option<Row> = resources::table
         .find(id.as_str())
+        .select(resources::all_columns)
+        .first(connection)
+        .optional()?;
+    row.map(Resource::try_from).transpose()
+}
+
+/// The resource of this identifier, unless it is reserved.
+pub fn find_by_identifier(
+    connection: &mut Connection,
+    identifier: &ResourceIdentifier,
+) -> Result<Option<Resource>, Error> {
+    let row: Option<Row> = resources::table
+        .filter(resources::identifier.eq(identifier.as_str()))
+        .filter(resources::reserved.eq(false))
         .select(resources::all_columns)
         .first(connection)
         .optional()?;

@@ -192,6 +192,7 @@ table! {
         end_reason -> Nullable<Text>,
         provider_rights -> Nullable<Text>,
         provider_rights_at -> Nullable<BigInt>,
+        provider_credential -> Nullable<Binary>,
     }
 }
 
@@ -350,6 +351,36 @@ table! {
         done_at -> Nullable<BigInt>,
         last_error -> Nullable<Text>,
         settle_at -> Nullable<BigInt>,
+        failing_since -> Nullable<BigInt>,
+        stuck_at -> Nullable<BigInt>,
+    }
+}
+
+table! {
+    idp_resources (provider, resource) {
+        provider -> Text,
+        resource -> Text,
+        wanted -> BigInt,
+        carried -> BigInt,
+        made -> Bool,
+        permissions -> Text,
+        attempts -> Integer,
+        next_try_at -> BigInt,
+        claim -> BigInt,
+        claimed_at -> Nullable<BigInt>,
+        wanted_at -> BigInt,
+        stuck_at -> Nullable<BigInt>,
+        last_error -> Nullable<Text>,
+    }
+}
+
+table! {
+    owner_states (user_id) {
+        user_id -> Text,
+        provider -> Text,
+        rights -> Text,
+        gone_at -> Nullable<BigInt>,
+        asked_at -> BigInt,
     }
 }
 
@@ -453,6 +484,7 @@ joinable!(api_keys -> users (owner_id));
 joinable!(memberships -> users (user_id));
 joinable!(membership_roles -> roles (role_id));
 joinable!(role_permissions -> roles (role_id));
+joinable!(owner_states -> users (user_id));
 joinable!(credentials -> api_keys (key_id));
 joinable!(api_key_permissions -> api_keys (key_id));
 joinable!(api_key_permissions -> permissions (permission_id));
@@ -494,6 +526,8 @@ allow_tables_to_appear_in_same_query!(
     builtin_users,
     builtin_user_permissions,
     idp_operations,
+    idp_resources,
+    owner_states,
     idempotency,
     audit_events,
     audit_chains,

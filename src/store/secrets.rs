@@ -245,6 +245,17 @@ fn sealed_things(
         .select((sql::<Binary>("substr(sealed_answer, 1, 5)"), count_star()))
         .load(connection)?;
     heads.extend(answers);
+    // What a provider made for a user to sign in by is needed as long as its generation is.
+    let credentials: Vec<(Vec<u8>, i64)> = credentials::table
+        .filter(credentials::provider_credential.is_not_null())
+        .filter(credentials::state.ne("ended"))
+        .group_by(sql::<Binary>("substr(provider_credential, 1, 5)"))
+        .select((
+            sql::<Binary>("substr(provider_credential, 1, 5)"),
+            count_star(),
+        ))
+        .load(connection)?;
+    heads.extend(credentials);
     let mut counts = Vec::new();
     for (head, count) in heads {
         let number =

@@ -4,6 +4,7 @@
 //! handles are made: on the way of a request nothing is looked up, only counted.
 
 mod oauth;
+mod providers;
 mod refusal;
 mod route;
 
@@ -19,6 +20,8 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use self::oauth::OAuth;
+pub use self::providers::ProviderFigures;
+use self::providers::Providers;
 pub use self::refusal::Refusal;
 use self::route::Routes;
 pub use self::route::{RouteClass, RouteMetrics};
@@ -35,6 +38,7 @@ pub struct Metrics {
     routes: Routes,
     minted: Counter,
     reused: Counter,
+    passed: Counter,
     refusals: [Counter; Refusal::ALL.len()],
     oauth: OAuth,
     cache_hits: Counter,
@@ -50,6 +54,8 @@ pub struct Metrics {
     usage_flush_failures: Counter,
     dropped_lines: Counter,
     signing_key_activated: Gauge,
+    providers: Providers,
+    stuck_operations: Gauge,
 }
 
 impl Metrics {
@@ -69,6 +75,7 @@ impl Metrics {
             routes,
             minted: one(&exchanges, "token", "minted"),
             reused: one(&exchanges, "token", "reused"),
+            passed: one(&exchanges, "token", "passed_through"),
             refusals: Refusal::ALL.map(|refusal| one(&refusals, "reason", refusal.as_str())),
             oauth: OAuth::register(&mut registry),
             cache_hits: counter(&mut registry, "key_cache_hits", "Keys found in memory"),
@@ -120,8 +127,24 @@ impl Metrics {
                 "signing_key_activated_timestamp_seconds",
                 "When the oldest active signing key began to sign, in Unix time",
             ),
+            providers: Providers::register(&mut registry),
+            stuck_operations: gauge(
+                &mut registry,
+                "identity_provider_stuck_operations",
+                "Operations at identity providers that were tried in vain for a day",
+            ),
             registry,
         }
+    }
+
+    /// The figures of an identity provider; asked for once, when the server starts.
+    pub fn provider(&self, name: &str) -> ProviderFigures {
+        self.providers.of(name)
+    }
+
+    /// Tells how many operations are stuck.
+    pub fn set_stuck_operations(&self, operations: u64) {
+        self.stuck_operations.set(operations.cast_signed());
     }
 
     /// The handle for one route; asked for once, when the routing table is built.
@@ -137,6 +160,11 @@ impl Metrics {
     /// A key was traded for a token minted a moment ago.
     pub fn exchange_reused(&self) {
         self.reused.inc();
+    }
+
+    /// A key was traded for a token of its provider, fetched for it.
+    pub fn exchange_passed(&self) {
+        self.passed.inc();
     }
 
     /// An exchange was refused.

@@ -53,7 +53,7 @@ pub fn verify(
     rules: &AssertionRules<'_>,
     now: Timestamp,
 ) -> Result<Assertion, OutsideError> {
-    let signed = keys.signed_claims(jwt, &OutsideAlgorithm::ALL)?;
+    let signed = keys.signed_claims(jwt, &OutsideAlgorithm::OF_CLIENTS)?;
     // What most libraries write, `JWT`, says nothing; any other kind of token is no assertion (RFC 8725 §3.11).
     if !matches!(
         signed.typ.as_deref(),

@@ -24,6 +24,8 @@ pub struct TokenType(&'static str);
 impl TokenType {
     /// An access token (RFC 9068 §2.1).
     pub const ACCESS_TOKEN: Self = Self("at+jwt");
+    /// An assertion for a provider that knows us as an issuer (RFC 7523).
+    pub const ASSERTION: Self = Self("kagiya-assertion+jwt");
     /// The list of what is refused although it has not expired, for those who verify offline.
     pub const REVOCATIONS: Self = Self("revocations+jwt");
 

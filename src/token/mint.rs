@@ -30,6 +30,14 @@ pub fn mint(key: &SigningKey, claims: &AccessTokenClaims<'_>) -> Result<String, 
     key.sign(TokenType::ACCESS_TOKEN, &json)
 }
 
+/// Signs an assertion with `key` (RFC 7523 §3).
+///
+/// # Errors
+/// [`SigningKeyError::Sign`].
+pub fn assertion(key: &SigningKey, claims: &Value) -> Result<String, SigningKeyError> {
+    key.sign(TokenType::ASSERTION, claims.to_string().as_bytes())
+}
+
 /// What an access token says (RFC 9068 §2.2, RFC 8693 §4). Absent options leave no trace in the token.
 #[derive(Clone, Copy, Debug)]
 pub struct AccessTokenClaims<'a> {

@@ -5,7 +5,9 @@
 //! `x5c`) is ignored (RFC 8725 §3.10). A key is taken for one algorithm of its own kind alone, and only if it is public, meant for
 //! signatures and long enough. Nothing is fetched here, and the time is the caller's.
 
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey};
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ED25519, ParsedPublicKey,
+};
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
@@ -67,11 +69,30 @@ pub enum OutsideAlgorithm {
     /// Ed25519.
     #[serde(rename = "EdDSA")]
     EdDsa,
+    /// RSASSA-PKCS1-v1_5 with SHA-384.
+    #[serde(rename = "RS384")]
+    Rs384,
+    /// RSASSA-PKCS1-v1_5 with SHA-512.
+    #[serde(rename = "RS512")]
+    Rs512,
+    /// ECDSA with P-384 and SHA-384.
+    #[serde(rename = "ES384")]
+    Es384,
 }
 
 impl OutsideAlgorithm {
-    /// Every one.
-    pub const ALL: [Self; 4] = [Self::Rs256, Self::Ps256, Self::Es256, Self::EdDsa];
+    /// How an application may sign an assertion.
+    pub const OF_CLIENTS: [Self; 4] = [Self::Rs256, Self::Ps256, Self::Es256, Self::EdDsa];
+    /// How an identity provider may sign: as its operator has chosen there.
+    pub const OF_PROVIDERS: [Self; 7] = [
+        Self::Rs256,
+        Self::Ps256,
+        Self::Es256,
+        Self::EdDsa,
+        Self::Rs384,
+        Self::Rs512,
+        Self::Es384,
+    ];
 
     /// Its name (RFC 7518 §3.1, RFC 8037 §3.1).
     pub const fn as_str(self) -> &'static str {
@@ -80,6 +101,9 @@ impl OutsideAlgorithm {
             Self::Ps256 => "PS256",
             Self::Es256 => "ES256",
             Self::EdDsa => "EdDSA",
+            Self::Rs384 => "RS384",
+            Self::Rs512 => "RS512",
+            Self::Es384 => "ES384",
         }
     }
 
@@ -89,16 +113,19 @@ impl OutsideAlgorithm {
             Self::Ps256 => Algorithm::PS256,
             Self::Es256 => Algorithm::ES256,
             Self::EdDsa => Algorithm::EdDSA,
+            Self::Rs384 => Algorithm::RS384,
+            Self::Rs512 => Algorithm::RS512,
+            Self::Es384 => Algorithm::ES384,
         }
     }
 }
 
 /// The kind and the claims of a token whose signature is good.
-pub(super) struct Signed {
+pub struct Signed {
     /// `typ` of the header, in lower case and without `application/`.
-    pub(super) typ: Option<String>,
+    pub typ: Option<String>,
     /// What it says.
-    pub(super) claims: Map<String, Value>,
+    pub claims: Map<String, Value>,
 }
 
 /// A JWK set that is not taken as it is.
@@ -225,7 +252,8 @@ impl OutsideKeys {
             {
                 return Err(JwkSetError::Private(index));
             }
-            let key = OutsideKey::read(members).ok_or(JwkSetError::Unusable(index))?;
+            let usable = OutsideKey::read(members).filter(OutsideKey::is_for_a_client);
+            let key = usable.ok_or(JwkSetError::Unusable(index))?;
             if key.kid.is_some() && keys.iter().any(|other| other.kid == key.kid) {
                 return Err(JwkSetError::Repeated(index));
             }
@@ -244,15 +272,19 @@ impl OutsideKeys {
         rules: &OutsideRules,
         now: Timestamp,
     ) -> Result<Subject, OutsideError> {
-        let signed = self.signed_claims(jwt, &OutsideAlgorithm::ALL)?;
+        let signed = self.signed_claims(jwt, &OutsideAlgorithm::OF_PROVIDERS)?;
         if !matches!(signed.typ.as_deref(), None | Some("jwt" | "at+jwt")) {
             return Err(JwsError::HeaderMember("typ").into());
         }
         judge(&signed.claims, rules, now)
     }
 
-    /// What a JWT says that one of these keys signed with one of these algorithms; nothing of it is judged yet.
-    pub(super) fn signed_claims(
+    /// What a JWT says that one of these keys signed with one of these algorithms. Nothing of it is judged: neither whom it is for nor
+    /// until when it is good.
+    ///
+    /// # Errors
+    /// [`OutsideError`].
+    pub fn signed_claims(
         &self,
         jwt: &str,
         allowed: &[OutsideAlgorithm],
@@ -326,8 +358,11 @@ fn read_header(mut members: Map<String, Value>) -> Result<UnverifiedHeader, Outs
     }
     let algorithm = match text("alg")?.as_deref() {
         Some("RS256") => Algorithm::RS256,
+        Some("RS384") => Algorithm::RS384,
+        Some("RS512") => Algorithm::RS512,
         Some("PS256") => Algorithm::PS256,
         Some("ES256") => Algorithm::ES256,
+        Some("ES384") => Algorithm::ES384,
         Some("EdDSA" | "Ed25519") => Algorithm::EdDSA,
         _ => return Err(JwsError::HeaderMember("alg").into()),
     };
@@ -393,7 +428,11 @@ fn judge(
     })
 }
 
-fn judge_times(claims: &Map<String, Value>, now: Timestamp) -> Result<(), OutsideError> {
+/// Whether claims are good at `now` by their `iat`, `nbf` and `exp`, of which the last must be there.
+///
+/// # Errors
+/// Not yet, no more, or not a time.
+pub fn judge_times(claims: &Map<String, Value>, now: Timestamp) -> Result<(), OutsideError> {
     let moment = |name: &'static str| match claims.get(name) {
         None => Ok(None),
         Some(value) => value
@@ -416,6 +455,11 @@ fn judge_times(claims: &Map<String, Value>, now: Timestamp) -> Result<(), Outsid
 }
 
 impl OutsideKey {
+    fn is_for_a_client(&self) -> bool {
+        let mut taken = OutsideAlgorithm::OF_CLIENTS.iter();
+        taken.any(|algorithm| self.algorithms.contains(&algorithm.as_library()))
+    }
+
     /// A key of a set, if it can be used here.
     fn read(members: &Map<String, Value>) -> Option<Self> {
         let text = |name: &str| members.get(name).and_then(Value::as_str);
@@ -428,6 +472,8 @@ impl OutsideKey {
         if private || !signs || !verifies {
             return None;
         }
+        // SEC 1 §2.3.3. The point must lie on the curve (RFC 8725 §3.4).
+        let coordinate = |text| URL_SAFE_NO_PAD.decode(text).ok();
         let (possible, decoding) = match (text("kty")?, text("crv")) {
             ("RSA", None) => {
                 let (n, e) = (text("n")?, text("e")?);
@@ -437,16 +483,22 @@ impl OutsideKey {
                     return None;
                 }
                 let key = DecodingKey::from_rsa_components(n, e).ok()?;
-                (vec![Algorithm::RS256, Algorithm::PS256], key)
+                use Algorithm::{PS256, RS256, RS384, RS512};
+                (vec![RS256, PS256, RS384, RS512], key)
             }
             ("EC", Some("P-256")) => {
                 let (x, y) = (text("x")?, text("y")?);
-                let coordinate = |text| URL_SAFE_NO_PAD.decode(text).ok();
-                // SEC 1 §2.3.3. The point must lie on the curve (RFC 8725 §3.4).
                 let point = [vec![4], coordinate(x)?, coordinate(y)?].concat();
                 ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, &point).ok()?;
                 let key = DecodingKey::from_ec_components(x, y).ok()?;
                 (vec![Algorithm::ES256], key)
+            }
+            ("EC", Some("P-384")) => {
+                let (x, y) = (text("x")?, text("y")?);
+                let point = [vec![4], coordinate(x)?, coordinate(y)?].concat();
+                ParsedPublicKey::new(&ECDSA_P384_SHA384_FIXED, &point).ok()?;
+                let key = DecodingKey::from_ec_components(x, y).ok()?;
+                (vec![Algorithm::ES384], key)
             }
             ("OKP", Some("Ed25519")) => {
                 let x = text("x")?;

@@ -35,6 +35,7 @@ pub(crate) fn filled(shop: &Shop, key: &str, route: &Endpoint) -> String {
         .replace("{role_id}", "rol_aaaaaaaaaaaaaaaaaaaaaaaaaa")
         .replace("{kid}", "nonsense")
         .replace("{issuer_path}", "nonsense")
+        .replace("{name}", "builtin")
         .replace("{purpose}", "cookies")
         .replace("{generation}", "0")
 }

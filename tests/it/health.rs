@@ -29,9 +29,7 @@ async fn work_that_a_provider_does_not_take_is_told_and_keeps_nobody_away() {
     let app = TestApp::setup().provider(&provider).start().await;
     let shop = Shop::on(app).await;
     let key = shop.issue(json!({"identity_provider": "corp"})).await;
-    for ask in [Ask::Delete, Ask::Disable] {
-        provider.when(ask, Mood::FailsBefore);
-    }
+    provider.when(Ask::Delete, Mood::FailsBefore);
     let revoke = shop.app.delete(&key.path("")).operator();
     revoke.send().await.expect(204);
     let told = async {

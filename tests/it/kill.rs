@@ -13,6 +13,7 @@ mod database;
 mod dice;
 mod each_write;
 mod journal;
+mod keycloak;
 
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,6 +23,7 @@ use serde_json::json;
 use tokio::time::{sleep, timeout};
 
 use self::clients::Client;
+use self::database::Users;
 use self::dice::Dice;
 use self::journal::{Settled, whole};
 use crate::support::database::postgres_url;
@@ -90,7 +92,7 @@ async fn run(place: Place, kills: usize) {
             say(&place, &format!("{killed} kills, {}", told(&clients)));
         }
     }
-    finish(&place, &mut clients).await;
+    finish(&place, &mut clients, Users::BuiltIn).await;
     say(&place, &format!("done, {}", told(&clients)));
 }
 
@@ -138,9 +140,13 @@ async fn round(
         token: place.operator_token(),
     };
     let offences = if place.is_sqlite() {
-        place.look(database::half_made).await
+        place
+            .look(|connection| database::half_made(connection, Users::BuiltIn))
+            .await
     } else {
-        place.look(database::never).await
+        place
+            .look(|connection| database::never(connection, Users::BuiltIn))
+            .await
     };
     assert!(
         offences.is_empty(),
@@ -170,7 +176,7 @@ async fn round(
 }
 
 /// The last start: everything is judged, and nothing half-made is left.
-async fn finish(place: &Place, clients: &mut [Client]) {
+async fn finish(place: &Place, clients: &mut [Client], users: Users) {
     let mut server = place.spawn();
     let wire = Wire {
         address: server.address().await,
@@ -184,7 +190,9 @@ async fn finish(place: &Place, clients: &mut [Client]) {
                     open.push("a call that nobody answered cannot be repeated".to_owned());
                 }
             }
-            open.extend(place.look(database::not_in_the_end).await);
+            let offences =
+                place.look(move |connection| database::not_in_the_end(connection, users));
+            open.extend(offences.await);
             if open.is_empty() {
                 return;
             }

@@ -19,6 +19,7 @@ mod hot_path;
 mod idempotency;
 mod jwks;
 mod key;
+mod keycloak;
 mod keys;
 mod kill;
 mod lost_updates;

@@ -84,7 +84,9 @@ impl Broker {
         let catalogue = self.catalogue().await?;
         let owner = stored.owner.as_ref();
         Ok(Some(Wanted {
-            permissions: catalogue.policy(&stored.key.permissions).permissions(),
+            permissions: catalogue
+                .policy(&stored.key.permissions)
+                .permissions_elsewhere(),
             attributes: attributes(self.deployment, &stored.key, &generation, owner),
             version: Some(version),
         }))

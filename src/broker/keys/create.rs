@@ -57,6 +57,8 @@ pub struct NewKey {
 
 /// A key that is about to be made.
 struct Plan {
+    /// For how long the caller waited for what his key is to hold.
+    waited: Duration,
     key: ApiKey,
     owner: Option<User>,
     permissions: Permissions,
@@ -144,6 +146,9 @@ impl Broker {
                 )
             })
         });
+        // Before anything is written: what the key is to hold must be known where its user is to be.
+        let elsewhere = catalogue.policy(&ids).permissions_elsewhere();
+        let waited = self.carried_to(&provider, &elsewhere).await?;
         let owner = self
             .owner_of_new(new.owner, new.organization, caller, origin)
             .await?;
@@ -165,6 +170,7 @@ impl Broker {
             epoch: 1,
         };
         Ok(Plan {
+            waited,
             key,
             owner,
             permissions: new.permissions,
@@ -200,13 +206,19 @@ impl Broker {
         (origin, keep): (Origin, Option<Keep<'_, IssuedKey>>),
     ) -> Result<IssuedKey, (Error, Draft)> {
         let Plan {
+            waited,
             key,
             owner,
             permissions,
             grantor,
         } = plan;
         let made = (&key, owner.as_ref());
-        let (subject, rights) = match self.make_user(made, &draft, &permissions).await {
+        let elsewhere = self.elsewhere(&key.permissions).await;
+        let at = match elsewhere {
+            Ok(elsewhere) => self.make_user(made, &draft, (&elsewhere, waited)).await,
+            Err(error) => Err(error),
+        };
+        let at = match at {
             Ok(made) => made,
             Err(error) => return Err((error, draft)),
         };
@@ -223,8 +235,8 @@ impl Broker {
         };
         let active = Credential {
             state: CredentialState::Active,
-            subject: Some(subject.clone()),
-            provider_rights: Some(rights.clone()),
+            subject: Some(at.subject.clone()),
+            provider_rights: Some(at.rights.clone()),
             ..draft.credential.clone()
         };
         let details = json!({
@@ -274,7 +286,8 @@ impl Broker {
             // Asked again: what the caller holds may have been narrowed while the user was made.
             grantor.check_key(tx, &before)?;
             api_keys::lock(tx, &before.id)?;
-            if !credentials::activate(tx, &id, &subject, &rights)? {
+            let subject = (at.subject.as_str(), at.sealed.as_deref());
+            if !credentials::activate(tx, &id, subject, &at.rights)? {
                 return Ok(false);
             }
             if !api_keys::activate(tx, &before, now)? {

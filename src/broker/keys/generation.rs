@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::alignment::attributes;
+use crate::broker::secrets::seal_credential;
 use crate::broker::{Broker, Error};
 use crate::domain::api_key::ApiKey;
 use crate::domain::credential::{Credential, ProviderRights};
-use crate::domain::id::{CredentialId, KeyId, OperationId};
+use crate::domain::id::{CredentialId, KeyId, OperationId, PermissionId};
 use crate::domain::lifecycle::CredentialState;
 use crate::domain::permission::Permissions;
 use crate::domain::plaintext_key::PlaintextKey;
@@ -27,6 +28,14 @@ pub(super) struct Draft {
     pub(super) key: PlaintextKey,
     pub(super) credential: Credential,
     pub(super) operation: Operation,
+}
+
+/// The user of a draft, made at its provider.
+pub(super) struct AtProvider {
+    pub(super) subject: String,
+    /// What the provider made for it to sign in by, sealed.
+    pub(super) sealed: Option<Vec<u8>>,
+    pub(super) rights: ProviderRights,
 }
 
 impl Broker {
@@ -69,6 +78,11 @@ impl Broker {
         })
     }
 
+    /// What permissions mean to a provider.
+    pub(super) async fn elsewhere(&self, ids: &[PermissionId]) -> Result<Permissions, Error> {
+        Ok(self.catalogue().await?.policy(ids).permissions_elsewhere())
+    }
+
     /// Something to be done at a provider for a generation, now.
     pub(in crate::broker) fn operation(
         &self,
@@ -91,13 +105,13 @@ impl Broker {
         })
     }
 
-    /// Makes the user of a draft at its provider.
+    /// Makes the user of a draft at its provider, for somebody who has waited for so long already.
     pub(super) async fn make_user(
         &self,
         (key, owner): (&ApiKey, Option<&User>),
         draft: &Draft,
-        permissions: &Permissions,
-    ) -> Result<(String, ProviderRights), Error> {
+        (permissions, waited): (&Permissions, Duration),
+    ) -> Result<AtProvider, Error> {
         let provider = self.provider(&key.provider)?;
         let password = {
             let secrets = self.secrets.load();
@@ -112,14 +126,18 @@ impl Broker {
             attributes: attributes(self.deployment, key, &draft.credential.id, owner),
             permissions: permissions.clone(),
         };
-        let subject = self.ask(provider.create(&user)).await?;
-        Ok((
-            subject,
-            ProviderRights {
+        let made = self.ask_after(waited, provider.create(&user)).await?;
+        // It opens with the key's own password alone, which is stored nowhere.
+        let by = (&draft.credential.id, draft.key.password());
+        let seal = |credential| seal_credential(&self.secrets.load(), by, &credential);
+        Ok(AtProvider {
+            subject: made.subject,
+            sealed: made.credential.map(seal),
+            rights: ProviderRights {
                 granted: None,
                 at: self.now(),
             },
-        ))
+        })
     }
 
     /// Waits for a provider's answer, but not for ever.

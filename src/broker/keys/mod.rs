@@ -11,6 +11,7 @@ mod explain;
 mod generation;
 mod owner;
 mod permissions;
+mod repair;
 mod revoke;
 mod rotate;
 mod rotate_own;
@@ -55,6 +56,8 @@ pub struct ShownKey {
     pub default_resource: Option<ResourceIdentifier>,
     /// What it is now.
     pub status: KeyStatus,
+    /// What its provider grants beyond the record, as it said last.
+    pub drift: Permissions,
 }
 
 /// A key just made or rotated: shown with its secret this once.
@@ -238,8 +241,21 @@ pub(super) fn show(stored: StoredKey, catalogue: &Catalogue, now: Timestamp) -> 
         permissions,
         default_resource: default.map(|resource| resource.identifier.clone()),
         status: stored.key.lifecycle.status(now),
+        drift: drift(&stored, catalogue),
         stored,
     }
+}
+
+fn drift(stored: &StoredKey, catalogue: &Catalogue) -> Permissions {
+    let rights = stored
+        .active
+        .as_ref()
+        .and_then(|active| active.provider_rights.as_ref());
+    let granted = rights.and_then(|rights| rights.granted.as_ref());
+    let recorded = || catalogue.policy(&stored.key.permissions).permissions();
+    granted
+        .map(|granted| granted.without(&recorded()))
+        .unwrap_or_default()
 }
 
 /// What an audit row tells of permissions.

@@ -69,8 +69,7 @@ impl Broker {
         let grantor = widens.then(|| caller.grantor("keys:write", &catalogue, self.now()));
         let intents = match &grantor {
             Some(grantor) => {
-                let widened = self.widen_at_provider(&after, &permissions, grantor.clone());
-                let widened = widened.await;
+                let widened = self.widen_at_provider(&after, grantor.clone()).await;
                 widened.map_err(|error| super::outrun_by(error, &expected))?
             }
             None => Vec::new(),
@@ -139,10 +138,11 @@ impl Broker {
     async fn widen_at_provider(
         &self,
         key: &ApiKey,
-        permissions: &Permissions,
         grantor: Grantor,
     ) -> Result<Vec<Operation>, Error> {
         let id = key.id;
+        let elsewhere = self.elsewhere(&key.permissions).await?;
+        let carried = self.carried_to(&key.provider, &elsewhere).await?;
         let generations: Vec<Credential> = self
             .store
             .read(move |connection| credentials::unended(connection, &id))
@@ -166,9 +166,9 @@ impl Broker {
             }
             Ok(())
         });
-        let waited = waited.await?;
+        let waited = carried + waited.await?;
         match self
-            .widen_users((key, &generations), permissions, waited)
+            .widen_users((key, &generations), &elsewhere, waited)
             .await
         {
             Ok(()) => Ok(intents),

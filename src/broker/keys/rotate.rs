@@ -5,14 +5,14 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::generation::Draft;
+use super::generation::{AtProvider, Draft};
 use super::{IssuedKey, names, show};
 use crate::broker::grantor::Grantor;
 use crate::broker::idempotency::Keep;
 use crate::broker::{Broker, Caller, Conflict, Error, audit};
 use crate::domain::api_key::ApiKey;
 use crate::domain::audit::{AuditEvent, Origin};
-use crate::domain::credential::{Credential, ProviderRights};
+use crate::domain::credential::Credential;
 use crate::domain::id::{CredentialId, KeyId, OperationId};
 use crate::domain::lifecycle::{CredentialState, EndReason};
 use crate::domain::permission::Permissions;
@@ -34,8 +34,7 @@ struct Switch {
     grantor: Option<Grantor>,
     old: CredentialId,
     new: Credential,
-    subject: String,
-    rights: ProviderRights,
+    at: AtProvider,
     retires_at: Option<Timestamp>,
     creation: Operation,
     event: AuditEvent,
@@ -163,13 +162,16 @@ impl Broker {
             keep,
         } = rotating;
         let catalogue = self.catalogue().await?;
-        let mut permissions = catalogue.policy(&stored.key.permissions).permissions();
+        let policy = catalogue.policy(&stored.key.permissions);
+        let mut permissions = policy.permissions_elsewhere();
         if let Some(at_most) = &at_most {
             permissions = permissions.intersection(at_most);
         }
         let made = (&stored.key, stored.owner.as_ref());
-        let (subject, mut rights) = self.make_user(made, draft, &permissions).await?;
-        rights.granted = at_most.map(|_| permissions);
+        let mut at = self
+            .make_user(made, draft, (&permissions, Duration::ZERO))
+            .await?;
+        at.rights.granted = at_most.map(|_| permissions);
         let now = self.now();
         let grace = (rotation.grace > SignedDuration::ZERO)
             .then(|| whole_second_after(now, rotation.grace))
@@ -177,7 +179,7 @@ impl Broker {
         let id = stored.key.id;
         let new = Credential {
             state: CredentialState::Active,
-            subject: Some(subject.clone()),
+            subject: Some(at.subject.clone()),
             ..draft.credential.clone()
         };
         let details = json!({"generation": new.id, "replaced": old, "retires_at": grace});
@@ -211,8 +213,7 @@ impl Broker {
             old,
             grantor,
             new,
-            subject,
-            rights,
+            at,
             retires_at: grace,
             creation: draft.operation.clone(),
             event,
@@ -285,7 +286,8 @@ fn take(
     if !api_keys::update(tx, &rotated, now)? {
         return Ok(false);
     }
-    if !credentials::activate(tx, &switch.new.id, &switch.subject, &switch.rights)? {
+    let subject = (switch.at.subject.as_str(), switch.at.sealed.as_deref());
+    if !credentials::activate(tx, &switch.new.id, subject, &switch.at.rights)? {
         return Err(Error::from(Conflict::KeyChanged));
     }
     for generation in generations

@@ -10,11 +10,13 @@ use super::rotate::Rotating;
 use super::{IssuedKey, Rotation};
 use crate::broker::authentication::Refusal;
 use crate::broker::idempotency::Keep;
+use crate::broker::provider_rights::Outcome;
+use crate::broker::record::Stopped;
 use crate::broker::{Broker, Conflict, Error, Record};
 use crate::domain::audit::Origin;
 use crate::domain::permission::Permissions;
 use crate::domain::plaintext_key::UnverifiedKey;
-use crate::idp::{Rights, RightsAge};
+use crate::idp::RightsAge;
 use crate::store::api_keys::{self, StoredKey};
 use crate::store::{self, presented};
 
@@ -52,13 +54,15 @@ impl Broker {
         let record = record.ok_or(Refusal::Unknown)?;
         self.admit(&record, address, self.now())?;
         let provider = self.providers.at(record.provider);
-        let rights = match provider.map(|provider| provider.rights_age()) {
-            Some(RightsAge::AtMost(_)) => self.sign_in(&key, &record).await,
-            Some(RightsAge::UntilChanged) | None => Ok(Rights::AsRecorded),
-        };
-        let granted = match rights.map_err(Refusal::Provider)? {
-            Rights::AsRecorded => None,
-            Rights::Granted(permissions) => Some(permissions),
+        let granted = match provider.map(|provider| provider.rights_age()) {
+            Some(RightsAge::AtMost(_)) => {
+                match self.sign_in(presented, &record, None, address).await? {
+                    Outcome::SignedIn(signed_in) => signed_in.granted,
+                    Outcome::Gone => return Err(Refusal::Stopped(Stopped::Disabled)),
+                    Outcome::Outage(error) => return Err(self.outage(record.provider, error)),
+                }
+            }
+            Some(RightsAge::UntilChanged) | None => None,
         };
         Ok(RotatingHolder {
             record,

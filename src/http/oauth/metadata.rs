@@ -25,11 +25,11 @@ const METHODS: [&str; 3] = [
     "private_key_jwt",
 ];
 /// With what it signs its assertions.
-const ALGORITHMS: [&str; OutsideAlgorithm::ALL.len()] = {
-    let mut names = [""; OutsideAlgorithm::ALL.len()];
+const ALGORITHMS: [&str; OutsideAlgorithm::OF_CLIENTS.len()] = {
+    let mut names = [""; OutsideAlgorithm::OF_CLIENTS.len()];
     let mut index = 0;
     while index < names.len() {
-        names[index] = OutsideAlgorithm::ALL[index].as_str();
+        names[index] = OutsideAlgorithm::OF_CLIENTS[index].as_str();
         index += 1;
     }
     names

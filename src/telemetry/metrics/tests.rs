@@ -57,6 +57,7 @@ fn what_happened_is_counted() {
 fn the_document_lists_the_metrics_that_there_are() {
     let metrics = Metrics::new();
     metrics.route("/", RouteClass::Other);
+    metrics.provider("corp").remaining(1);
     let text = metrics.encode();
     let mut there: Vec<String> = text
         .lines()

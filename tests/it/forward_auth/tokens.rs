@@ -38,7 +38,7 @@ async fn configured(change: impl FnOnce(&mut Config)) -> World {
     world.shop = world
         .shop
         .again(|app| {
-            app.restart_with(|config| {
+            app.restart_configured(|config| {
                 config.forward_auth.application_id = Some(id);
                 change(config);
             })

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::json;
 
 use super::dice::Dice;
-use super::journal::{ANSWERS, Holding, Open, Settled, Wanted};
+use super::journal::{ANSWERS, Holding, Open, Settled, UNAVAILABLE, Wanted};
 use crate::support::process::{Answer, Wire};
 use crate::support::test_app::PAYMENT;
 
@@ -85,6 +85,11 @@ impl Client {
         let answer = wire
             .manage(call, idempotency_key.as_deref(), Some(&body))
             .await?;
+        if answer.code() == UNAVAILABLE {
+            // Then nothing of it stays.
+            self.wanted.pop_if(|_| idempotency_key.is_some());
+            return Some(());
+        }
         expect(&answer, 201, "a creation");
         let wanted = self.wanted.pop_if(|_| idempotency_key.is_some());
         if let Some(mut wanted) = wanted
@@ -114,6 +119,11 @@ impl Client {
         let answer = wire
             .manage(("POST", &path), idempotency_key.as_deref(), body.as_ref())
             .await?;
+        if answer.code() == UNAVAILABLE {
+            // Then the old key lives.
+            holding.open = None;
+            return Some(());
+        }
         expect(&answer, 200, "a rotation");
         holding.rotated(&answer);
         Some(())

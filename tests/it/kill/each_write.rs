@@ -15,6 +15,7 @@ use kagiya::domain::clock::{Clock, SystemClock};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
+use super::database::Users;
 use super::dice::Dice;
 use super::journal::whole;
 use super::{database, say};
@@ -418,7 +419,8 @@ impl Run {
         let mut server = self.place.spawn();
         server.address().await;
         loop {
-            let open = self.place.look(database::not_in_the_end).await;
+            let look = |connection: &mut _| database::not_in_the_end(connection, Users::BuiltIn);
+            let open = self.place.look(look).await;
             if open.is_empty() {
                 break;
             }

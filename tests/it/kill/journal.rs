@@ -3,6 +3,8 @@
 //! Each call is written down before it is sent, and what it was answered when the answer is whole. After a restart a call without an
 //! answer has either happened or not, and from then on it is the one or the other for ever.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use kagiya::domain::clock::{Clock, SystemClock};
 use serde_json::Value;
@@ -10,6 +12,11 @@ use serde_json::Value;
 use crate::support::process::{Answer, Wire};
 
 pub(crate) const ANSWERS: &str = "the server answers as long as nobody kills it";
+
+/// What an identity provider that is asked too much is answered as: nothing of the call stays, and it is made again.
+pub(crate) const UNAVAILABLE: &str = "identity_provider_unavailable";
+const AGAIN: Duration = Duration::from_millis(250);
+const TIMES: usize = 80;
 
 /// A key that somebody was given.
 pub(crate) struct Holding {
@@ -64,6 +71,12 @@ impl Holding {
         }
     }
 
+    /// Every text of it that was given out.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        let replaced = self.replaced.iter().map(|replaced| replaced.key.as_str());
+        replaced.chain(self.current.as_deref())
+    }
+
     /// A rotation was answered.
     pub(crate) fn rotated(&mut self, answer: &Answer) {
         assert_eq!(answer.text("id"), self.id);
@@ -110,7 +123,9 @@ impl Holding {
                 };
                 let rotate = format!("{path}/rotate");
                 let call = ("POST", rotate.as_str());
-                let repeated = whole(wire.manage(call, Some(&idempotency_key), None).await);
+                let repeated =
+                    patient(async || whole(wire.manage(call, Some(&idempotency_key), None).await))
+                        .await;
                 if repeated.code() == "idempotency_in_progress" && !happened && !at_once {
                     self.open = Some(Open::Rotation {
                         idempotency_key: Some(idempotency_key),
@@ -174,7 +189,14 @@ impl Holding {
 
     /// The code of the refusal; empty if it is taken.
     async fn present(&self, wire: &Wire, key: &str) -> Option<String> {
-        let answer = wire.present("/v1/token", key).await?;
+        let mut answer = wire.present("/v1/token", key).await?;
+        for _ in 0..TIMES {
+            if answer.code() != UNAVAILABLE {
+                break;
+            }
+            tokio::time::sleep(AGAIN).await;
+            answer = wire.present("/v1/token", key).await?;
+        }
         if answer.status == 200 {
             assert!(answer.json["access_token"].is_string());
             return Some(String::new());
@@ -200,10 +222,11 @@ impl Wanted {
             .collect();
         assert!(made.len() <= 1, "two keys of one name: {made:?}");
         let call = ("POST", "/v1/keys");
-        let repeated = whole(
-            wire.manage(call, Some(&self.idempotency_key), Some(&self.body))
-                .await,
-        );
+        let repeated = patient(async || {
+            let repeated = wire.manage(call, Some(&self.idempotency_key), Some(&self.body));
+            whole(repeated.await)
+        })
+        .await;
         if repeated.code() == "idempotency_in_progress"
             && made.is_empty()
             && self.answer.is_none()
@@ -224,6 +247,19 @@ impl Wanted {
         }
         (Settled::Yes, Some(Holding::issued(&repeated)))
     }
+}
+
+/// Calls until the identity provider has time.
+async fn patient(call: impl AsyncFn() -> Answer) -> Answer {
+    let mut answer = call().await;
+    for _ in 0..TIMES {
+        if answer.code() != UNAVAILABLE {
+            break;
+        }
+        tokio::time::sleep(AGAIN).await;
+        answer = call().await;
+    }
+    answer
 }
 
 /// The answer of a server that nobody kills.

@@ -1,14 +1,23 @@
-//! Identity providers: one life-cycle suite for the built-in one and for another under its own name, and what happens when it
-//! misbehaves. Whatever it does, our record and the provider agree in the end: each test ends by that, in `TestApp`.
+//! Identity providers: one life-cycle suite for the built-in one, for another under its own name and for real ones, and what happens when
+//! it misbehaves. Whatever it does, our record and the provider agree in the end: each test ends by that, in `TestApp`.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
 mod attributes;
+mod carriage;
 mod claims;
+mod conformance;
 mod crashes;
+mod drift;
 mod late;
 mod life_cycle;
+mod outage_policy;
 mod outages;
+mod owners;
+mod passthrough;
+mod pending;
+mod reconcile;
+mod refusals;
 mod rights;
 mod rotate_own;
 
@@ -18,20 +27,39 @@ use std::time::Duration;
 use kagiya::idp::RightsAge;
 use serde_json::{Value, json};
 
+use crate::support::corp::{CORP, Realm, sorted};
 use crate::support::fake_provider::FakeProvider;
+use crate::support::keycloak::Keycloak;
 use crate::support::test_app::{Issued, PAYMENT, Shop, TestApp, merged};
 use crate::support::transcript::Answer;
 
-/// A shop whose keys live at a provider of this kind: `builtin`, `trusted` (its word on rights is good until we change them) or
-/// `asked` (it is asked at every trade).
+/// A shop whose keys live at a provider of this kind: `builtin`, `trusted` (its word on rights is good until we change them),
+/// `asked` (it is asked at every trade), or a real Keycloak where users sign in by assertions (`keycloak`) or by passwords
+/// (`keycloak_password`), or whose own tokens are handed on (`keycloak_passthrough`).
 struct At {
     shop: Shop,
     fake: Option<Arc<FakeProvider>>,
+    realm: Option<Realm>,
     provider: &'static str,
 }
 
 impl At {
     async fn kind(kind: &'static str) -> Self {
+        let settings = match kind {
+            "keycloak" => Some(""),
+            "keycloak_password" => Some("sign_in = 'password'"),
+            "keycloak_passthrough" => Some("answer = 'passthrough'"),
+            _ => None,
+        };
+        if let Some(settings) = settings {
+            let realm = Realm::prepared(Keycloak::shared(), settings).await;
+            return Self {
+                shop: realm.shop().await,
+                fake: None,
+                realm: Some(realm),
+                provider: CORP,
+            };
+        }
         let fake = match kind {
             "builtin" => None,
             "trusted" => Some(FakeProvider::new("trusted")),
@@ -47,8 +75,26 @@ impl At {
         Self {
             shop,
             fake,
+            realm: None,
             provider: kind,
         }
+    }
+
+    /// How long a grace is that a test can wait for, in seconds.
+    fn grace(&self) -> i64 {
+        if self.realm.is_some() { 3 } else { 60 }
+    }
+
+    /// Waits until a key is over whose grace has begun.
+    async fn grace_ends(&self, key: &Issued) {
+        if self.realm.is_none() {
+            self.app().pass(self.grace());
+        }
+        eventually("the grace is over", async || {
+            self.app().trade(&key.key).await.status == 401
+        })
+        .await;
+        self.app().trade(&key.key).await.problem("api_key_rotated");
     }
 
     fn app(&self) -> &TestApp {
@@ -119,8 +165,8 @@ impl At {
             .expect(204);
     }
 
-    async fn scope(&self, key: &str) -> Value {
-        self.app().claims(key).await["scope"].clone()
+    async fn scope(&self, key: &str) -> String {
+        sorted(&self.app().trade(key).await.expect(200).text("scope"))
     }
 
     /// Lets time pass until it is so: what fails at the provider is tried again, later each time.
@@ -134,14 +180,15 @@ impl At {
 
     /// How many users there are at the provider.
     async fn users(&self) -> i64 {
-        match &self.fake {
-            Some(fake) => i64::try_from(fake.users().len()).unwrap(),
-            None => {
-                self.app()
-                    .count("SELECT count(*) AS number FROM builtin_users")
-                    .await
+        let users = match (&self.fake, &self.realm) {
+            (Some(fake), _) => fake.users().len(),
+            (None, Some(realm)) => realm.users().await.len(),
+            (None, None) => {
+                let users = "SELECT count(*) AS number FROM builtin_users";
+                return self.app().count(users).await;
             }
-        }
+        };
+        i64::try_from(users).unwrap()
     }
 }
 

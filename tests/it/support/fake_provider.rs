@@ -1,17 +1,22 @@
 //! An identity provider in memory, under a name of its own, that misbehaves as it is told.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use kagiya::domain::clock::{Clock, MockClock};
 use kagiya::domain::id::DeploymentId;
 use kagiya::domain::permission::Permissions;
 use kagiya::domain::plaintext_key::UserName;
 use kagiya::domain::provider_name::ProviderName;
+use kagiya::domain::resource::ResourceIdentifier;
 use kagiya::domain::secret::SecretText;
+use kagiya::domain::subject::Subject;
 use kagiya::idp::{
-    Answer, Error, IdentityProvider, NewUser, Rights, RightsAge, Settling, UserAttributes,
+    Answer, Carried, Error, FoundResource, FoundUser, IdentityProvider, Made, NewUser, OwnerState,
+    Policy, ProviderToken, ResourceState, RightsAge, Settling, SignIn, SignedIn, UserAttributes,
+    Wanted,
 };
 
 /// What it is asked for.
@@ -21,9 +26,24 @@ pub(crate) enum Ask {
     SetPermissions,
     SetAttributes,
     Authenticate,
-    Disable,
+    LookUp,
+    Repair,
     Delete,
+    Users,
+    PutResource,
+    RemoveResource,
+    Owner,
     Health,
+}
+
+/// The tokens that it gives for a resource.
+#[derive(Clone)]
+pub(crate) struct Tokens {
+    pub(crate) clock: MockClock,
+    /// Seconds.
+    pub(crate) lifetime: i64,
+    /// Whether they say more than was asked.
+    pub(crate) say_more: bool,
 }
 
 /// How it behaves when it is.
@@ -49,6 +69,10 @@ pub(crate) enum Mood {
 pub(crate) struct FakeProvider {
     name: ProviderName,
     rights_age: RightsAge,
+    policy: Mutex<Policy>,
+    carries: bool,
+    /// Whose people it can tell of.
+    issuer: Option<String>,
     /// How often this line was used.
     used: AtomicUsize,
     /// How this line to it behaves; several nodes have a line each.
@@ -67,6 +91,15 @@ struct State {
     overlapped: bool,
     /// What was done to permissions, in order.
     permitted: Vec<Permissions>,
+    tokens: Option<Tokens>,
+    /// How many tokens it gave.
+    given: usize,
+    /// What it was told of resources.
+    resources: BTreeMap<String, Vec<String>>,
+    /// What exists there beside that.
+    existing: Vec<FoundResource>,
+    /// The people of whom it can tell, by their subjects.
+    people: HashMap<String, OwnerState>,
 }
 
 struct User {
@@ -103,13 +136,37 @@ impl FakeProvider {
 
     /// One whose word on rights is good for so long.
     pub(crate) fn with_rights_age(name: &str, rights_age: RightsAge) -> Arc<Self> {
+        Arc::new(Self::made(name, rights_age))
+    }
+
+    /// One that is asked at every trade and has to be told of resources.
+    pub(crate) fn carrying(name: &str) -> Arc<Self> {
+        let asked = RightsAge::AtMost(Duration::ZERO);
         Arc::new(Self {
+            carries: true,
+            ..Self::made(name, asked)
+        })
+    }
+
+    /// One that can tell of the people of an issuer.
+    pub(crate) fn knowing(name: &str, issuer: &str) -> Arc<Self> {
+        Arc::new(Self {
+            issuer: Some(issuer.to_owned()),
+            ..Self::made(name, RightsAge::UntilChanged)
+        })
+    }
+
+    fn made(name: &str, rights_age: RightsAge) -> Self {
+        Self {
             name: name.parse().unwrap(),
             rights_age,
+            policy: Mutex::default(),
+            carries: false,
+            issuer: None,
             used: AtomicUsize::new(0),
             moods: Arc::default(),
             state: Arc::default(),
-        })
+        }
     }
 
     /// The same provider over another line, with moods of its own.
@@ -117,6 +174,9 @@ impl FakeProvider {
         Arc::new(Self {
             name: self.name.clone(),
             rights_age: self.rights_age,
+            policy: Mutex::new(*lock(&self.policy)),
+            carries: self.carries,
+            issuer: self.issuer.clone(),
             used: AtomicUsize::new(0),
             moods: Arc::default(),
             state: Arc::clone(&self.state),
@@ -126,6 +186,77 @@ impl FakeProvider {
     /// Its name.
     pub(crate) fn label(&self) -> &str {
         self.name.as_str()
+    }
+
+    /// From now on its word is used like this.
+    pub(crate) fn use_by(&self, policy: Policy) {
+        *lock(&self.policy) = policy;
+    }
+
+    /// Disables its users behind our back, or no more.
+    pub(crate) fn disable_users(&self, disabled: bool) {
+        for user in self.state().users.values_mut() {
+            user.disabled = disabled;
+        }
+    }
+
+    /// Gives its users other passwords behind our back.
+    pub(crate) fn change_passwords(&self) {
+        for user in self.state().users.values_mut() {
+            user.password = "another".to_owned();
+        }
+    }
+
+    /// Lets its users do this beyond what we said.
+    pub(crate) fn grant_more(&self, more: &Permissions) {
+        for user in self.state().users.values_mut() {
+            let pairs = user.permissions.iter().chain(more.iter());
+            let pairs = pairs.flat_map(|(resource, scopes)| {
+                let scopes = scopes.iter().cloned();
+                scopes.map(move |scope| (resource.clone(), scope))
+            });
+            user.permissions = pairs.collect();
+        }
+    }
+
+    /// Lets its users do no more than this.
+    pub(crate) fn take_away(&self, left: &Permissions) {
+        for user in self.state().users.values_mut() {
+            user.permissions = user.permissions.intersection(left);
+        }
+    }
+
+    /// From now on it gives tokens.
+    pub(crate) fn gives(&self, tokens: Tokens) {
+        self.state().tokens = Some(tokens);
+    }
+
+    /// How many tokens it gave.
+    pub(crate) fn given(&self) -> usize {
+        self.state().given
+    }
+
+    /// What it was told of resources: each with its permissions.
+    pub(crate) fn resources(&self) -> Vec<String> {
+        let state = self.state();
+        let told = state.resources.iter();
+        told.map(|(resource, permissions)| format!("{resource} {}", permissions.join(" ")))
+            .collect()
+    }
+
+    /// A resource exists there of which we know nothing.
+    pub(crate) fn has_resource(&self, identifier: &str, permissions: &[&str]) {
+        let permission = |name: &&str| ((*name).to_owned(), None);
+        self.state().existing.push(FoundResource {
+            identifier: identifier.to_owned(),
+            name: None,
+            permissions: permissions.iter().map(permission).collect(),
+        });
+    }
+
+    /// What it tells of one of its people from now on.
+    pub(crate) fn tells_of(&self, sub: &str, state: OwnerState) {
+        self.state().people.insert(sub.to_owned(), state);
     }
 
     /// From now on, asked for this, it behaves so.
@@ -140,8 +271,13 @@ impl FakeProvider {
             Ask::SetPermissions,
             Ask::SetAttributes,
             Ask::Authenticate,
-            Ask::Disable,
+            Ask::LookUp,
+            Ask::Repair,
             Ask::Delete,
+            Ask::Users,
+            Ask::PutResource,
+            Ask::RemoveResource,
+            Ask::Owner,
             Ask::Health,
         ] {
             self.when(ask, mood);
@@ -311,11 +447,15 @@ impl IdentityProvider for FakeProvider {
         self.rights_age
     }
 
+    fn policy(&self) -> Policy {
+        *lock(&self.policy)
+    }
+
     fn settling(&self) -> Settling {
         Settling::ELSEWHERE
     }
 
-    fn create<'a>(&'a self, user: &'a NewUser) -> Answer<'a, String> {
+    fn create<'a>(&'a self, user: &'a NewUser) -> Answer<'a, Made> {
         let name = user.user_name;
         let (password, permissions) = (user.password.expose().to_owned(), user.permissions.clone());
         let attributes = user.attributes.clone();
@@ -327,7 +467,10 @@ impl IdentityProvider for FakeProvider {
                 disabled: false,
             };
             state.users.insert(name, new);
-            Ok(format!("fake|{name}"))
+            Ok(Made {
+                subject: format!("fake|{name}"),
+                credential: None,
+            })
         })
     }
 
@@ -358,12 +501,21 @@ impl IdentityProvider for FakeProvider {
         })
     }
 
-    fn authenticate<'a>(
-        &'a self,
-        name: &'a UserName,
-        password: &'a SecretText,
-    ) -> Answer<'a, Rights> {
-        let (name, password) = (*name, password.expose().to_owned());
+    fn repair<'a>(&'a self, user: &'a NewUser) -> Answer<'a, ()> {
+        let (name, password) = (user.user_name, user.password.expose().to_owned());
+        self.answer(Ask::Repair, Some(name), move |state| {
+            let user = state.users.get_mut(&name).ok_or(Error::NoSuchUser)?;
+            user.password = password;
+            Ok(())
+        })
+    }
+
+    fn authenticate<'a>(&'a self, sign_in: SignIn<'a>) -> Answer<'a, SignedIn> {
+        let (name, password) = (*sign_in.user_name, sign_in.password.expose().to_owned());
+        let wanted = match sign_in.wanted {
+            Wanted::Rights(_) => None,
+            Wanted::Token { resource, scopes } => Some((resource.clone(), scopes.clone())),
+        };
         self.answer(Ask::Authenticate, None, move |state| {
             let user = state.users.get(&name).ok_or(Error::NoSuchUser)?;
             if user.password != password {
@@ -374,20 +526,48 @@ impl IdentityProvider for FakeProvider {
             if user.disabled {
                 return Err(Error::Disabled);
             }
-            Ok(Rights::Granted(match &state.limit {
+            let granted = match &state.limit {
                 None => user.permissions.clone(),
                 Some(limit) => user.permissions.intersection(limit),
-            }))
+            };
+            let tokens = state.tokens.clone();
+            let token = wanted.zip(tokens).map(|((resource, asked), tokens)| {
+                state.given += 1;
+                let held = granted.at(&resource).cloned().unwrap_or_default();
+                let iat = tokens.clock.now().as_second();
+                ProviderToken {
+                    text: SecretText::new(format!(
+                        "a token of the provider's, number {}",
+                        state.given
+                    )),
+                    scopes: held.intersection(&asked),
+                    says_more: tokens.say_more,
+                    iat,
+                    exp: iat + tokens.lifetime,
+                }
+            });
+            Ok(SignedIn {
+                granted: Some(granted),
+                token,
+            })
         })
     }
 
-    fn disable<'a>(&'a self, name: &'a UserName) -> Answer<'a, ()> {
+    fn look_up<'a>(&'a self, name: &'a UserName) -> Answer<'a, Option<FoundUser>> {
         let name = *name;
-        self.answer(Ask::Disable, Some(name), move |state| {
-            if let Some(user) = state.users.get_mut(&name) {
-                user.disabled = true;
-            }
-            Ok(())
+        self.answer(Ask::LookUp, None, move |state| {
+            Ok(state.users.get(&name).map(|user| found(name, user)))
+        })
+    }
+
+    fn users<'a>(&'a self, deployment: &'a DeploymentId) -> Answer<'a, Vec<FoundUser>> {
+        let deployment = *deployment;
+        self.answer(Ask::Users, None, move |state| {
+            let ours = state
+                .users
+                .iter()
+                .filter(|(_, user)| user.attributes.deployment_id == deployment);
+            Ok(ours.map(|(name, user)| found(*name, user)).collect())
         })
     }
 
@@ -405,8 +585,84 @@ impl IdentityProvider for FakeProvider {
         })
     }
 
+    fn permissions_of<'a>(&'a self, user: &'a FoundUser) -> Answer<'a, Option<Permissions>> {
+        let name = user.user_name;
+        self.answer(Ask::LookUp, None, move |state| {
+            let user = name.and_then(|name| state.users.get(&name));
+            Ok(user.map(|user| user.permissions.clone()))
+        })
+    }
+
+    fn carries_resources(&self) -> bool {
+        self.carries
+    }
+
+    fn put_resource<'a>(
+        &'a self,
+        resource: &'a ResourceState,
+        carried: &'a Carried,
+    ) -> Answer<'a, bool> {
+        let (identifier, carried) = (resource.identifier.to_string(), carried.clone());
+        let names: Vec<String> = resource
+            .permissions
+            .iter()
+            .map(|(name, _)| name.to_string())
+            .collect();
+        self.answer(Ask::PutResource, None, move |state| {
+            let made = !state.resources.contains_key(&identifier);
+            let held = state.resources.entry(identifier).or_default();
+            // As a real one: what it was not told to take away stays.
+            held.retain(|name| !carried.permissions.iter().any(|gone| gone.as_str() == name));
+            held.extend(names);
+            held.sort();
+            held.dedup();
+            Ok(made)
+        })
+    }
+
+    fn remove_resource<'a>(
+        &'a self,
+        identifier: &'a ResourceIdentifier,
+        _: &'a Carried,
+    ) -> Answer<'a, ()> {
+        let identifier = identifier.to_string();
+        self.answer(Ask::RemoveResource, None, move |state| {
+            state.resources.remove(&identifier);
+            Ok(())
+        })
+    }
+
+    fn resources(&self) -> Answer<'_, Vec<FoundResource>> {
+        self.answer(Ask::LookUp, None, |state| Ok(state.existing.clone()))
+    }
+
+    fn issuer_of_owners(&self) -> Option<&str> {
+        self.issuer.as_deref()
+    }
+
+    fn owner<'a>(
+        &'a self,
+        owner: &'a Subject,
+        _: &'a [ResourceIdentifier],
+    ) -> Answer<'a, OwnerState> {
+        let sub = owner.sub.as_str().to_owned();
+        self.answer(Ask::Owner, None, move |state| {
+            let told = state.people.get(&sub).cloned();
+            Ok(told.unwrap_or(OwnerState::Active(BTreeMap::new())))
+        })
+    }
+
     fn health(&self) -> Answer<'_, ()> {
         self.answer(Ask::Health, None, |_| Ok(()))
+    }
+}
+
+fn found(name: UserName, user: &User) -> FoundUser {
+    FoundUser {
+        subject: format!("fake|{name}"),
+        user_name: Some(name),
+        deployment: Some(user.attributes.deployment_id.to_string()),
+        disabled: user.disabled,
     }
 }
 

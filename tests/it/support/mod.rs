@@ -3,10 +3,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
 pub(crate) mod certificates;
+pub(crate) mod corp;
 pub(crate) mod credentials;
 pub(crate) mod database;
 pub(crate) mod fake_provider;
 pub(crate) mod forge;
+pub(crate) mod keycloak;
+pub(crate) mod line;
 pub(crate) mod node;
 pub(crate) mod openid_issuer;
 pub(crate) mod process;

@@ -134,20 +134,25 @@ impl OpenIdIssuer {
             }),
             claims,
         );
+        let token = self.sign(&header, &claims);
+        app.witness().keep_token(&token);
+        token
+    }
+
+    /// Signs whatever it is given, with these members in the header; null takes one away.
+    pub(crate) fn sign(&self, header: &Value, claims: &Value) -> String {
         let state = self.state();
         let header = merged(
             json!({"alg": "ES256", "typ": "JWT", "kid": state.kid}),
-            header,
+            header.clone(),
         );
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let signed = format!("{}.{}", part(&header), part(&claims));
+        let signed = format!("{}.{}", part(&header), part(claims));
         let signature = state
             .key
             .sign(&SystemRandom::new(), signed.as_bytes())
             .unwrap();
-        let token = format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()));
-        app.witness().keep_token(&token);
-        token
+        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use kagiya::app::ServerAddress;
@@ -25,6 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// What outlives the process: its data folder and its database.
 pub(crate) struct Place {
     folder: TempDir,
+    port: AtomicU16,
     postgres: Option<(Arc<Database>, String)>,
     root_secret: String,
     variables: Vec<(String, String)>,
@@ -34,6 +36,7 @@ impl Place {
     pub(crate) fn on_sqlite() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
+            port: AtomicU16::new(0),
             postgres: None,
             root_secret: ROOT_SECRET.to_owned(),
             variables: Vec::new(),
@@ -47,6 +50,7 @@ impl Place {
         let url = format!("{}&application_name={name}", database.url());
         Self {
             folder: tempfile::tempdir().unwrap(),
+            port: AtomicU16::new(0),
             postgres: Some((Arc::new(database), url)),
             root_secret: ROOT_SECRET.to_owned(),
             variables: Vec::new(),
@@ -63,6 +67,28 @@ impl Place {
         self.folder.path().join(name)
     }
 
+    /// At this port from now on, so that others find it.
+    pub(crate) fn listen(&self, port: u16) {
+        self.port.store(port, Ordering::SeqCst);
+    }
+
+    /// All that is in the files of the database.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        let file = self.path("kagiya.db");
+        let mut bytes = fs::read(&file).unwrap();
+        bytes.extend(fs::read(file.with_extension("db-wal")).unwrap_or_default());
+        bytes
+    }
+
+    /// With this configuration file from now on.
+    pub(crate) fn configure(&self, text: &str) {
+        fs::write(self.configuration(), text).unwrap();
+    }
+
+    fn configuration(&self) -> PathBuf {
+        self.path("kagiya.toml")
+    }
+
     /// With this root secret from now on, where it is given at all.
     pub(crate) fn root_secret(&mut self, root_secret: &str) {
         self.root_secret = root_secret.to_owned();
@@ -73,6 +99,7 @@ impl Place {
         let shared = self.postgres.as_ref().expect("a server on SQLite is alone");
         Self {
             folder: tempfile::tempdir().unwrap(),
+            port: AtomicU16::new(0),
             postgres: Some((Arc::clone(&shared.0), shared.1.clone())),
             root_secret: self.root_secret.clone(),
             variables: self.variables.clone(),
@@ -136,8 +163,14 @@ impl Place {
         command
             .env("KAGIYA_DATA_DIR", self.folder.path())
             .env("KAGIYA_ISSUER", ISSUER)
-            .env("KAGIYA_LISTEN", "127.0.0.1:0")
+            .env(
+                "KAGIYA_LISTEN",
+                format!("127.0.0.1:{}", self.port.load(Ordering::SeqCst)),
+            )
             .env("KAGIYA_WORKERS", "2");
+        if self.configuration().exists() {
+            command.env("KAGIYA_CONFIG", self.configuration());
+        }
         if let Some((_, url)) = &self.postgres {
             command
                 .env("KAGIYA_DATABASE_URL", url)
@@ -149,13 +182,25 @@ impl Place {
 
     /// Starts a server and does not wait for it.
     pub(crate) fn spawn(&self) -> Server<'_> {
+        self.spawn_as(self.command())
+    }
+
+    /// The same at this port, which is in its issuer too.
+    pub(crate) fn spawn_at(&self, port: u16) -> Server<'_> {
+        let mut command = self.command();
+        command
+            .env("KAGIYA_LISTEN", format!("127.0.0.1:{port}"))
+            .env("KAGIYA_ISSUER", format!("http://127.0.0.1:{port}"));
+        self.spawn_as(command)
+    }
+
+    fn spawn_as(&self, mut command: Command) -> Server<'_> {
         let log = OpenOptions::new()
             .create(true)
             .append(true)
             .open(self.log())
             .unwrap();
-        let process = self
-            .command()
+        let process = command
             .arg("serve")
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
@@ -189,6 +234,11 @@ pub(crate) struct Server<'a> {
 }
 
 impl Server<'_> {
+    /// The process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Waits until it listens.
     ///
     /// The address is read from the lock file without touching the lock: whoever probes it could be in the way of the start.

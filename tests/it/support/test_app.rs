@@ -17,7 +17,7 @@ use kagiya::broker::OperatorToken;
 use kagiya::broker::audit_verification::{TrailReport, verify_trail};
 use kagiya::config::Config;
 use kagiya::domain::audit_chain::Anchor;
-use kagiya::domain::clock::{Clock, MockClock};
+use kagiya::domain::clock::{Clock, MockClock, SystemClock};
 use kagiya::domain::issuer::Issuer;
 use kagiya::domain::random::SystemRandom;
 use kagiya::domain::sealed::RootSecret;
@@ -54,7 +54,13 @@ pub(crate) struct Setup {
     config: Config,
     fakes: Vec<Arc<FakeProvider>>,
     issuer: Option<String>,
+    elsewhere: Vec<Elsewhere>,
+    port: u16,
+    follows_the_time: bool,
 }
+
+/// A provider of the configuration, and how its users are counted.
+pub(crate) type Elsewhere = (&'static str, Arc<dyn Fn() -> i64 + Send + Sync>);
 
 impl Setup {
     /// As another issuer than that of every test.
@@ -79,6 +85,24 @@ impl Setup {
         self
     }
 
+    /// With a provider of the configuration that must have as many users in the end as generations live there.
+    pub(crate) fn counted(mut self, elsewhere: Elsewhere) -> Self {
+        self.elsewhere.push(elsewhere);
+        self
+    }
+
+    /// At this port, so that others find it.
+    pub(crate) fn at_port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// Under a clock that goes on as that of the machine does, for programs that have none of ours.
+    pub(crate) fn in_real_time(mut self) -> Self {
+        self.follows_the_time = true;
+        self
+    }
+
     /// With so many threads that answer requests, in place of one.
     pub(crate) fn workers(self, workers: usize) -> Self {
         self.config(|config| config.listener.workers = std::num::NonZeroUsize::new(workers))
@@ -86,10 +110,18 @@ impl Setup {
 
     /// Starts it on an empty database.
     pub(crate) async fn start(self) -> TestApp {
+        let (clock, going) = if self.follows_the_time {
+            let clock = MockClock::at(SystemClock.now());
+            let going = Going::on(&clock);
+            (clock, Some(going))
+        } else {
+            (MockClock::at(START.parse().unwrap()), None)
+        };
         let world = World {
             setup: self,
             database: Database::empty(),
-            clock: MockClock::at(START.parse().unwrap()),
+            clock,
+            _going: going,
             log: Captured::default(),
             witness: Witness::default(),
             events_from: events().length(),
@@ -104,12 +136,39 @@ struct World {
     setup: Setup,
     database: Database,
     clock: MockClock,
+    _going: Option<Going>,
     log: Captured,
     witness: Witness,
     /// Where the events of this test begin among those of the process.
     events_from: usize,
     /// Whether the test wrote to the audit trail itself.
     tampered: AtomicBool,
+}
+
+/// Lets a clock go on until it is dropped.
+struct Going(Arc<AtomicBool>);
+
+impl Going {
+    fn on(clock: &MockClock) -> Self {
+        let (stopped, clock) = (Arc::new(AtomicBool::new(false)), clock.clone());
+        let seen = Arc::clone(&stopped);
+        std::thread::spawn(move || {
+            let mut last = SystemClock.now();
+            while !seen.load(Ordering::SeqCst) {
+                std::thread::park_timeout(Duration::from_millis(10));
+                let now = SystemClock.now();
+                clock.advance(now.duration_since(last));
+                last = now;
+            }
+        });
+        Self(stopped)
+    }
+}
+
+impl Drop for Going {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
 }
 
 /// A running application.
@@ -146,9 +205,17 @@ impl TestApp {
     }
 
     /// As [`Self::restart`], with another configuration.
-    pub(crate) async fn restart_with(mut self, change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) async fn restart_configured(mut self, change: impl FnOnce(&mut Config)) -> Self {
         change(&mut self.world.as_mut().unwrap().setup.config);
         self.restart().await
+    }
+
+    /// The same with one more identity provider from then on.
+    pub(crate) async fn restart_with(mut self, provider: &Arc<FakeProvider>) -> Self {
+        self.running.take().unwrap().stop();
+        let mut world = self.world.take().unwrap();
+        world.setup.fakes.push(Arc::clone(provider));
+        world.start().await
     }
 
     /// Ends it in the middle of whatever it does, and starts it again on the same database.
@@ -518,6 +585,7 @@ impl World {
                 .map(|fake| Arc::clone(fake) as Arc<dyn IdentityProvider>)
                 .collect(),
             log: self.log.clone(),
+            port: self.setup.port,
         };
         // A thread of its own, as a process would be: whatever a test does with its own runtime, the server goes on.
         let thread = std::thread::spawn(move || {
@@ -548,6 +616,7 @@ struct Run {
     clock: MockClock,
     providers: Vec<Arc<dyn IdentityProvider>>,
     log: Captured,
+    port: u16,
 }
 
 impl Run {
@@ -574,7 +643,7 @@ impl Run {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         let parts = Parts::new(&app, &self.config);
-        let server = Server::bind("127.0.0.1:0".parse().unwrap(), 128).unwrap();
+        let server = Server::bind(([127, 0, 0, 1], self.port).into(), 128).unwrap();
         ready.send(server.address()).unwrap();
         let settings = server::Settings {
             workers: app::workers(&self.config),
@@ -664,6 +733,9 @@ impl World {
         for fake in &self.setup.fakes {
             self.assert_users(fake.label(), i64::try_from(fake.users().len()).unwrap())
                 .await;
+        }
+        for (name, users) in &self.setup.elsewhere {
+            self.assert_users(name, users()).await;
         }
     }
 

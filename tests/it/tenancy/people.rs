@@ -497,13 +497,16 @@ async fn a_new_key_of_the_issuer_is_found_and_it_is_not_asked_too_often() {
     assert_eq!(signed.issuer.asked(), 1);
     let old = signed.issuer.token(app, "ann");
     signed.issuer.rotate("second");
+    signed.me("ann").await.expect(200);
+    assert_eq!(signed.issuer.asked(), 2);
+    signed.issuer.rotate("third");
     for _ in 0..3 {
         signed.me("ann").await.problem("invalid_token");
     }
-    assert_eq!(signed.issuer.asked(), 1);
+    assert_eq!(signed.issuer.asked(), 2);
     app.pass(30);
     signed.me("ann").await.expect(200);
-    assert_eq!(signed.issuer.asked(), 2);
+    assert_eq!(signed.issuer.asked(), 3);
     // The set was replaced whole: what is gone from it signs nothing any more.
     app.get("/v1/me")
         .by(&Bearer(&old))

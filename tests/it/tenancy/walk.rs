@@ -26,7 +26,7 @@ enum Met {
 use Met::{Forbidden, NotThere, OwnThings, Unknown};
 
 /// Every managing path. Reviewed: whoever adds a line says what a stranger meets there.
-const PATHS: [(&str, &str, Met); 75] = [
+const PATHS: [(&str, &str, Met); 82] = [
     ("POST", "/v1/keys", Unknown),
     ("GET", "/v1/keys", OwnThings),
     ("POST", "/v1/keys/revoke", NotThere),
@@ -110,6 +110,17 @@ const PATHS: [(&str, &str, Met); 75] = [
     ("POST", "/v1/secrets/{purpose}/rotate", Forbidden),
     ("POST", "/v1/secrets/{purpose}/retire", Forbidden),
     ("GET", "/v1/secrets/{purpose}/{generation}/keys", Forbidden),
+    ("GET", "/v1/identity-providers", Forbidden),
+    ("GET", "/v1/identity-providers/{name}", Forbidden),
+    ("POST", "/v1/identity-providers/{name}/check", Forbidden),
+    ("POST", "/v1/identity-providers/{name}/reconcile", Forbidden),
+    (
+        "POST",
+        "/v1/identity-providers/{name}/import-resources",
+        Forbidden,
+    ),
+    ("GET", "/v1/pending-operations", Forbidden),
+    ("POST", "/v1/pending-operations/retry", Forbidden),
     ("GET", "/v1/audit-events", OwnThings),
     // The same once more, narrowed to what is not his.
     ("GET", "/v1/keys?organization_id={org}", OwnThings),
@@ -182,6 +193,7 @@ impl Home {
             .replace("{purpose}", "tag")
             .replace("{generation}", "0")
             .replace("{kid}", "nonsense")
+            .replace("{name}", "builtin")
     }
 
     /// What must be in no answer.
