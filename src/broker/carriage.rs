@@ -113,6 +113,11 @@ impl Broker {
 
     /// Carries what is due to one provider, as far as nobody else is at it.
     pub(super) async fn carry_resources(&self, provider: &ProviderName) {
+        let found = self.providers.find(provider);
+        if found.is_none_or(|found| !found.carries_resources()) {
+            // Users of one that needs not know do not wait for a look at the table.
+            return;
+        }
         loop {
             if self.outbox_is_closed() {
                 return;
