@@ -150,7 +150,9 @@ impl Broker {
         };
         self.judge_token(record, &token, now)?;
         if !wanted.is_subset(&token.scopes) {
-            self.note_lack(record);
+            let pairs = token.scopes.iter();
+            let granted = pairs.map(|scope| (resource.clone(), scope.clone()));
+            self.note_lack(record, &granted.collect()).await;
         }
         // One that gives less as well is not handed on anyway.
         if token.says_more && wanted.is_subset(&token.scopes) {

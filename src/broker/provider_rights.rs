@@ -37,8 +37,8 @@ const REMEMBERED: usize = 10_000;
 /// How many seconds are between two alarms of a provider in the audit trail, and between two repairs of a user.
 const BETWEEN_ALARMS: i64 = 60;
 const BETWEEN_REPAIRS: i64 = 3600;
-/// How many seconds nobody has put back again what a user lacks.
-const BETWEEN_LACKS: i64 = 10;
+/// How many seconds nobody writes down again that a provider grants something else than our record.
+const BETWEEN_NOTES: i64 = 10;
 
 /// What came of a sign-in.
 #[derive(Clone)]
@@ -66,7 +66,7 @@ pub(super) struct SignIns {
     under_way: Arc<Mutex<HashMap<Question, Asking>>>,
     refused: Cache<UserName, (i64, Outcome)>,
     repaired: Cache<UserName, i64>,
-    lacking: Cache<CredentialId, i64>,
+    differing: Cache<CredentialId, (i64, Permissions)>,
     alarms: Mutex<HashMap<String, i64>>,
 }
 
@@ -76,7 +76,7 @@ impl Default for SignIns {
             under_way: Arc::default(),
             refused: Cache::new(REMEMBERED),
             repaired: Cache::new(REMEMBERED),
-            lacking: Cache::new(REMEMBERED),
+            differing: Cache::new(REMEMBERED),
             alarms: Mutex::default(),
         }
     }
@@ -121,7 +121,7 @@ impl Broker {
             granted: signed_in.granted,
             at: self.now(),
         };
-        self.note_difference(&row, &rights, &catalogue);
+        self.note_difference(&row, &rights, &catalogue).await;
         row.provider_rights = Some(rights);
         let renewed = Arc::new(self.remembered(row, &catalogue)?.ok_or(Refusal::Unknown)?);
         self.memory.keep(ticket, name, &renewed);
@@ -378,7 +378,7 @@ impl Broker {
     }
 
     /// Has put back what the provider lacks of our record, and writes down what it grants, where that is new.
-    fn note_difference(
+    async fn note_difference(
         &self,
         row: &Presented,
         rights: &ProviderRights,
@@ -401,44 +401,35 @@ impl Broker {
             .find(&row.provider)
             .map(|provider| provider.policy());
         let puts_back = lacks && policy.is_some_and(|policy| policy.puts_back);
-        if differs || (puts_back && self.is_first_lack(row.credential_id)) {
+        let generation = row.credential_id;
+        if (differs || puts_back) && self.is_news(generation, granted) {
             let rights = differs.then(|| rights.clone());
-            self.settle(row.credential_id, rights, puts_back);
+            self.settle_difference(generation, rights, puts_back).await;
         }
     }
 
     /// The provider lacks something of our record for a generation whose token it gave.
-    pub(super) fn note_lack(&self, record: &Record) {
+    pub(super) async fn note_lack(&self, record: &Record, granted: &Permissions) {
         let policy = self
             .providers
             .at(record.provider)
             .map(|provider| provider.policy());
         let generation = record.credential_id();
-        if policy.is_some_and(|policy| policy.puts_back) && self.is_first_lack(generation) {
-            self.settle(generation, None, true);
+        if policy.is_some_and(|policy| policy.puts_back) && self.is_news(generation, granted) {
+            self.settle_difference(generation, None, true).await;
         }
     }
 
-    /// Whether nobody has noticed it for a while.
-    fn is_first_lack(&self, generation: CredentialId) -> bool {
+    /// Whether nobody has noticed for a while that this is what is granted: of many who learn it at once one writes.
+    fn is_news(&self, generation: CredentialId, granted: &Permissions) -> bool {
         let now = self.now().as_second();
-        let before = self.sign_ins.lacking.get(&generation);
-        let first = before.is_none_or(|at| now - at >= BETWEEN_LACKS);
-        if first {
-            self.sign_ins.lacking.insert(generation, now);
+        let seen = self.sign_ins.differing.get(&generation);
+        let news = seen.is_none_or(|(at, seen)| now - at >= BETWEEN_NOTES || seen != *granted);
+        if news {
+            let noted = (now, granted.clone());
+            self.sign_ins.differing.insert(generation, noted);
         }
-        first
-    }
-
-    fn settle(&self, generation: CredentialId, rights: Option<ProviderRights>, puts_back: bool) {
-        let broker = self.myself();
-        tokio::spawn(async move {
-            if let Some(broker) = broker.upgrade() {
-                broker
-                    .settle_difference(generation, rights, puts_back)
-                    .await;
-            }
-        });
+        news
     }
 
     /// What the provider made for this user to sign in by, opened: it is sealed together with the key's own password.
