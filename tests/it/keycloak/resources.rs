@@ -143,7 +143,8 @@ async fn what_exists_there_is_imported_and_stays_when_it_goes_here() {
         .unwrap()
         .iter()
         .find(|item| item["identifier"] == orders);
-    let path = format!("/v1/resources/{}", here.unwrap()["id"].as_str().unwrap());
+    let id = here.unwrap()["id"].as_str().unwrap();
+    let path = format!("/v1/resources/{id}?cascade=true");
     corp.app().delete(&path).operator().send().await.expect(204);
     eventually("its scope is gone", async || {
         let scopes = corp.realm.good(("GET", "/client-scopes"), None).await;
