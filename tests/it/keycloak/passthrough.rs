@@ -29,6 +29,7 @@ async fn with_same_name(settings: &str) -> Corp {
             .json(json!({"name": "read"}));
         made.send().await.expect(201);
     }
+    corp.all_is_carried().await;
     corp
 }
 

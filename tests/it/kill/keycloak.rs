@@ -147,7 +147,6 @@ async fn what_was_acknowledged_survives_a_kill_at_every_call_of_keycloak(#[case]
     witness.assert_absent(&place.bytes(), "the database");
     keycloak.stop();
     witness.assert_absent(&keycloak.dump(), "the tables of Keycloak");
-    keycloak.run();
 }
 
 /// How often the server was killed at which call.

@@ -2,6 +2,7 @@
 //!
 //! `tests/keycloak/install.sh` makes it where it is missing. It ends with the process of the tests, whatever becomes of that.
 
+use std::collections::HashMap;
 use std::io::Write as _;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,9 @@ const ADMIN_PASSWORD: &str = "the-password-of-the-tests";
 /// How long a start may take on a machine that has other things to do.
 const PATIENCE: Duration = Duration::from_secs(240);
 
+/// How long a token of the administrator is used, which is good for a minute.
+const TOKEN_AGE: Duration = Duration::from_secs(30);
+
 /// A running Keycloak.
 pub(crate) struct Keycloak {
     home: PathBuf,
@@ -27,6 +31,9 @@ pub(crate) struct Keycloak {
     management_port: u16,
     data: TempDir,
     process: Mutex<Option<Process>>,
+    /// The administrator's tokens, and when they were given: a sign-in with a password is slow there. By realm, for none says anything of
+    /// a realm that was made later.
+    tokens: Mutex<HashMap<String, (String, Instant)>>,
 }
 
 /// It is told to stop when its standard input ends, which it does with our process.
@@ -75,6 +82,7 @@ impl Keycloak {
             management_port: free_port(),
             data: tempfile::tempdir().unwrap(),
             process: Mutex::new(None),
+            tokens: Mutex::default(),
         };
         keycloak.run();
         keycloak
@@ -201,16 +209,7 @@ impl Keycloak {
         (method, path): (&str, &str),
         body: Option<&Value>,
     ) -> (u16, Value) {
-        let form = [
-            ("grant_type", "password"),
-            ("client_id", "admin-cli"),
-            ("username", ADMIN),
-            ("password", ADMIN_PASSWORD),
-        ];
-        let place = format!("{}/realms/master/protocol/openid-connect/token", self.url());
-        let answer = http().post(place).form(&form).send().await.unwrap();
-        let answer: Value = answer.json().await.unwrap();
-        let token = answer["access_token"].as_str().unwrap().to_owned();
+        let token = self.token(realm).await;
         // Without a realm it is about all of them.
         let below = if realm.is_empty() { "" } else { "/" };
         let place = format!("{}/admin/realms{below}{realm}{path}", self.url());
@@ -223,6 +222,32 @@ impl Keycloak {
         let status = answer.status().as_u16();
         let text = answer.text().await.unwrap();
         (status, serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how old a token is, that another program gave"
+    )]
+    async fn token(&self, realm: &str) -> String {
+        let tokens = || self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((token, given)) = tokens().get(realm)
+            && given.elapsed() < TOKEN_AGE
+        {
+            return token.clone();
+        }
+        let form = [
+            ("grant_type", "password"),
+            ("client_id", "admin-cli"),
+            ("username", ADMIN),
+            ("password", ADMIN_PASSWORD),
+        ];
+        let place = format!("{}/realms/master/protocol/openid-connect/token", self.url());
+        let given = Instant::now();
+        let answer = http().post(place).form(&form).send().await.unwrap();
+        let answer: Value = answer.json().await.unwrap();
+        let token = answer["access_token"].as_str().unwrap().to_owned();
+        tokens().insert(realm.to_owned(), (token.clone(), given));
+        token
     }
 
     /// The same, where the answer must be a good one.
