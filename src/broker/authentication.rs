@@ -244,7 +244,7 @@ impl Broker {
         // From the whole second on at which it is too old: with an age of 0 the provider is asked every time.
         if record::seconds(now) >= holder.rights_until {
             // In a box: a way that must not make the future of every exchange larger.
-            let renewed = Box::pin(self.renew_rights(presented, holder, address)).await?;
+            let renewed = Box::pin(self.renew_rights(presented, holder, Some(address))).await?;
             return Ok((renewed, now));
         }
         Ok((Arc::clone(holder), now))

@@ -142,16 +142,25 @@ impl Broker {
         text: &str,
         resource: Option<&str>,
     ) -> Result<Option<Introspected>, IntrospectionRefusal> {
-        let record = match self.identify(text.as_bytes(), None).await {
+        let may_know = |record: &Record| {
+            record.stopped(self.now()).is_none()
+                && !self.memory.is_stopping(&record.key_id())
+                && asker.is_within(Some(record.organization_id().as_str()))
+        };
+        let found = match self.identify(text.as_bytes(), None).await {
+            // Its provider is asked only for somebody who is told something.
+            Ok(record) if !may_know(&record) => return Ok(None),
+            Ok(record) => self.fresh(text.as_bytes(), record).await,
+            Err(refusal) => Err(refusal),
+        };
+        let record = match found {
             Ok(record) => record,
             Err(Refusal::Store(error)) => return Err(error.into()),
             Err(Refusal::Provider(error)) => return Err(IntrospectionRefusal::Provider(error)),
             Err(Refusal::Internal(cause)) => return Err(IntrospectionRefusal::Internal(cause)),
             Err(_) => return Ok(None),
         };
-        let stopped =
-            record.stopped(self.now()).is_some() || self.memory.is_stopping(&record.key_id());
-        if stopped || !asker.is_within(Some(record.organization_id().as_str())) {
+        if !may_know(&record) {
             return Ok(None);
         }
         let any = asker.manages(self, INTROSPECT);

@@ -130,7 +130,9 @@ impl Broker {
             return Ok(Arc::clone(kept));
         }
         let question = Some((resource.clone(), wanted.clone()));
-        let outcome = self.sign_in(presented, record, question, address).await?;
+        let outcome = self
+            .sign_in(presented, record, question, Some(address))
+            .await?;
         let token = match outcome {
             Outcome::SignedIn(signed_in) => signed_in.token,
             Outcome::Gone => return Err(Refusal::Stopped(Stopped::Disabled)),

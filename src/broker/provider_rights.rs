@@ -90,16 +90,31 @@ struct Asked {
     password: SecretText,
     credential: Option<SecretText>,
     recorded: Permissions,
-    address: IpAddr,
+    address: Option<IpAddr>,
 }
 
 impl Broker {
+    /// A key as its provider lets it be now, for somebody else than its holder, who shows it from an address that nobody knows.
+    ///
+    /// # Errors
+    /// As for an exchange.
+    pub(super) async fn fresh(
+        &self,
+        presented: &[u8],
+        record: Arc<Record>,
+    ) -> Result<Arc<Record>, Refusal> {
+        if record::seconds(self.now()) < record.rights_until {
+            return Ok(record);
+        }
+        Box::pin(self.renew_rights(presented, &record, None)).await
+    }
+
     /// Signs the user in again, since what its provider said is too old, and remembers what it says now.
     pub(super) async fn renew_rights(
         &self,
         presented: &[u8],
         record: &Arc<Record>,
-        address: IpAddr,
+        address: Option<IpAddr>,
     ) -> Result<Arc<Record>, Refusal> {
         let ticket = self.memory.ticket();
         let outcome = self.sign_in(presented, record, None, address).await?;
@@ -184,7 +199,7 @@ impl Broker {
         presented: &[u8],
         record: &Record,
         token: Option<(ResourceIdentifier, ScopeSet)>,
-        address: IpAddr,
+        address: Option<IpAddr>,
     ) -> Result<Outcome, Refusal> {
         let key = UnverifiedKey::parse(presented, &self.settings.prefixes)
             .map_err(|_| Refusal::Malformed)?;
@@ -236,7 +251,7 @@ impl Broker {
         key: &UnverifiedKey<'_>,
         record: &Record,
         (question, credential): (Question, Option<SecretText>),
-        address: IpAddr,
+        address: Option<IpAddr>,
     ) -> Result<Asking, &'static str> {
         let provider = self
             .providers
@@ -283,7 +298,7 @@ impl Broker {
             password: &asked.password,
             credential: asked.credential.as_ref(),
             vouch: &self.voucher,
-            address: Some(asked.address),
+            address: asked.address,
             wanted,
         };
         let error = match self.ask(asked.provider.authenticate(sign_in)).await {

@@ -56,7 +56,10 @@ impl Broker {
         let provider = self.providers.at(record.provider);
         let granted = match provider.map(|provider| provider.rights_age()) {
             Some(RightsAge::AtMost(_)) => {
-                match self.sign_in(presented, &record, None, address).await? {
+                match self
+                    .sign_in(presented, &record, None, Some(address))
+                    .await?
+                {
                     Outcome::SignedIn(signed_in) => signed_in.granted,
                     Outcome::Gone => return Err(Refusal::Stopped(Stopped::Disabled)),
                     Outcome::Outage(error) => return Err(self.outage(record.provider, error)),

@@ -7,6 +7,7 @@ use kagiya::idp::RightsAge;
 use serde_json::json;
 
 use super::At;
+use crate::oauth::introspect::{assert_inactive, introspect, payment_service};
 use crate::support::fake_provider::{Ask, FakeProvider, Mood};
 use crate::support::test_app::{PAYMENT, Shop, TestApp};
 
@@ -27,6 +28,22 @@ async fn what_the_provider_takes_away_is_gone_from_the_next_token() {
     assert_eq!(at.scope(&key.key).await, "read:payment");
     at.fake().limit_rights(Default::default());
     at.app().trade(&key.key).await.problem("invalid_target");
+}
+
+#[tokio::test]
+async fn whoever_introspects_a_key_hears_what_its_provider_says_now() {
+    let at = At::kind("asked").await;
+    let service = payment_service(&at.shop).await;
+    let key = at.issue(both()).await;
+    let ask = async || introspect(at.app(), &service, &key.key).await;
+    assert_eq!(ask().await["scope"], "read:payment write:payment");
+    at.fake().limit_rights(only("read:payment"));
+    assert_eq!(ask().await["scope"], "read:payment");
+    at.fake().when(Ask::Authenticate, Mood::FailsBefore);
+    assert_eq!(ask().await.status, 503);
+    at.fake().works_again();
+    at.fake().disable_all();
+    assert_inactive(&ask().await);
 }
 
 #[tokio::test]
