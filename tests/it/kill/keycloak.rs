@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rstest::rstest;
 use serde_json::Value;
 use tokio::time::sleep;
 
@@ -51,14 +50,26 @@ fn kills() -> usize {
     given.map_or(KILLS, |given| given.parse().unwrap())
 }
 
-#[rstest]
-#[case::jwt_bearer("jwt_bearer")]
-#[case::password("password")]
 #[tokio::test]
 #[ignore = "needs Java and Maven, takes minutes: run by the CI"]
-async fn what_was_acknowledged_survives_a_kill_at_every_call_of_keycloak(#[case] way: &str) {
-    let kills = kills();
+async fn what_was_acknowledged_survives_a_kill_at_every_call_of_keycloak() {
     let keycloak = Keycloak::restartable();
+    // At the same time: much of it is waiting.
+    let (assertions, passwords) = tokio::join!(
+        survive(&keycloak, "jwt_bearer"),
+        survive(&keycloak, "password")
+    );
+    keycloak.stop();
+    let dump = keycloak.dump();
+    for witness in [assertions, passwords] {
+        assert!(!witness.secrets().is_empty());
+        witness.assert_absent(&dump, "the tables of Keycloak");
+    }
+}
+
+/// Kills a server whose users sign in this way at every call, and judges what is left; with all that opens a key.
+async fn survive(keycloak: &Keycloak, way: &str) -> Witness {
+    let kills = kills();
     let realm = keycloak.new_realm();
     let line = Line::to(keycloak.port());
     let place = Place::on_sqlite();
@@ -143,10 +154,8 @@ async fn what_was_acknowledged_survives_a_kill_at_every_call_of_keycloak(#[case]
             witness.keep_key(key);
         }
     }
-    assert!(!witness.secrets().is_empty());
     witness.assert_absent(&place.bytes(), "the database");
-    keycloak.stop();
-    witness.assert_absent(&keycloak.dump(), "the tables of Keycloak");
+    witness
 }
 
 /// How often the server was killed at which call.
