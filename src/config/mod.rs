@@ -9,6 +9,7 @@
 //! counts as not given. Lists are separated by commas in a variable. Paths are relative to the working directory.
 
 mod cache;
+mod dashboard;
 mod database;
 mod environment;
 mod error;
@@ -38,6 +39,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use self::cache::Cache;
+pub use self::dashboard::{Colour, Dashboard};
 pub use self::database::{Database, DatabaseUrl, ParseDatabaseUrlError};
 pub use self::environment::Environment;
 pub use self::error::{Error, Origin, UnknownName};
@@ -98,6 +100,8 @@ pub struct Config {
     pub sign_in: SignIn,
     /// `[[identity_providers]]`: providers beside the built-in one.
     pub identity_providers: Vec<IdentityProvider>,
+    /// `[dashboard]`: the pages for people.
+    pub dashboard: Dashboard,
     /// `[secrets]`: how secrets are replaced.
     pub rotation: Rotation,
     /// `[retention]`: for how long what has served its purpose is kept.
@@ -155,6 +159,7 @@ impl Config {
             forward_auth: layers.take()?,
             sign_in: layers.take()?,
             identity_providers: layers.take_list("identity_providers", IdentityProvider::settle)?,
+            dashboard: layers.take()?,
             rotation: layers.take()?,
             retention: layers.take()?,
             readiness: layers.take()?,

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::layers::{Fault, Section};
 use super::secrets;
 use crate::domain::secret::SecretText;
+use crate::domain::sign_in::MembershipRule;
 use crate::domain::subject::{Subject, SubjectIssuer};
 
 /// The settings of the sign-in provider.
@@ -30,6 +31,12 @@ pub struct SignIn {
     pub clients: Vec<String>,
     /// `internal`, `KAGIYA_SIGN_IN_INTERNAL`: whether the provider may be at an inner address (private, link-local, …). Default `false`.
     pub internal: bool,
+    /// `scopes`, `KAGIYA_SIGN_IN_SCOPES`: what is asked for when somebody signs in at the dashboard. Default `openid`, `profile` and `email`.
+    pub scopes: Option<Vec<String>>,
+    /// `memberships`: which people are members of what, such as
+    /// `[[sign_in.memberships]] claim = "groups", value = "billing", organization = "acme", role = "member", roles = ["clerk"]`;
+    /// judged at each sign-in by what the provider says then. In the file alone. Default none.
+    pub memberships: Vec<MembershipRule>,
     /// `operators`: people who run the deployment, such as `[{ iss = "https://sso.example.com", sub = "ann" }]`. In the file alone.
     /// Default none.
     pub operators: Vec<Subject>,
@@ -46,6 +53,11 @@ impl Section for SignIn {
                 "client_secret_file",
             )?;
             self.client_secret = Some(secrets::read("client_secret_file", path)?);
+        }
+        if let Some(scopes) = &self.scopes
+            && !scopes.iter().any(|scope| scope == "openid")
+        {
+            return Err(Fault::new("scopes", "must hold openid"));
         }
         let Some(issuer) = &self.issuer else {
             return Ok(self);

@@ -7,7 +7,7 @@ use super::*;
 const EXAMPLE: &str = include_str!("../../config.example.toml");
 
 /// Settings of the example whose shown value is not the default, because there is none or it is found at start.
-const WITHOUT_FIXED_DEFAULT: [&str; 20] = [
+const WITHOUT_FIXED_DEFAULT: [&str; 26] = [
     "issuer",
     "workers",
     "database_url",
@@ -28,13 +28,20 @@ const WITHOUT_FIXED_DEFAULT: [&str; 20] = [
     "routes",
     "proxy",
     "application_id",
+    "scopes",
+    "memberships",
+    "logo",
+    "accent",
+    "accent_dark",
+    "support",
 ];
 
 /// Settings that are lists of tables, which no variable holds.
-const IN_THE_FILE_ALONE: [&str; 3] = [
+const IN_THE_FILE_ALONE: [&str; 4] = [
     "routes",
     "organizations.default_permissions",
     "sign_in.operators",
+    "sign_in.memberships",
 ];
 
 fn load_with(

@@ -138,6 +138,7 @@ id!(/** A trusted issuer. */ IssuerId, "iss_");
 id!(/** One of a trusted issuer's rules. */ IssuerRuleId, "isr_");
 id!(/** A row of the audit trail. */ AuditEventId, "aud_");
 id!(/** A step to be taken at an identity provider. */ OperationId, "opr_");
+id!(/** A link that lets somebody in once. */ LinkId, "lnk_");
 id!(/** A deployment: every provider user that it made carries it. */ DeploymentId, "dep_");
 
 #[cfg(test)]

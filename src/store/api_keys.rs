@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
+use diesel::helper_types::IntoBoxed;
 use diesel::prelude::*;
 
+use super::row::{like, lower};
 use super::schema::{api_key_permissions, api_keys, credentials, key_usage};
 use super::{Connection, Error, Place, Timestamp};
 use crate::domain::api_key::ApiKey;
@@ -12,6 +14,8 @@ use crate::domain::id::{ApplicationId, KeyId, OrganizationId, PermissionId, User
 use crate::domain::lifecycle::{CredentialState, KeyLifecycle, KeyStatus};
 use crate::domain::limits::{AllowedCidrs, RateLimit};
 use crate::domain::user::User;
+
+type Backend = <Connection as diesel::Connection>::Backend;
 
 /// A key with what its other tables know of it.
 #[derive(Clone, Debug)]
@@ -190,11 +194,38 @@ pub fn list(
     after: Option<&Place>,
     limit: usize,
 ) -> Result<Vec<StoredKey>, Error> {
-    let mut query = api_keys::table
+    let mut query = filtered(filter)
         .select(Row::as_select())
         .order((api_keys::created_at.desc(), api_keys::id.desc()))
-        .limit(super::count(limit))
-        .into_boxed();
+        .limit(super::count(limit));
+    if let Some(Place { at, id }) = after {
+        let at = Timestamp::from(*at);
+        query = query.filter(
+            api_keys::created_at
+                .lt(at)
+                .or(api_keys::created_at.eq(at).and(api_keys::id.lt(id))),
+        );
+    }
+    let rows: Vec<Row> = query.load(connection)?;
+    with_the_rest(connection, rows)
+}
+
+/// The keys of these ids, in this order; those that are gone are left out.
+pub fn of_ids(connection: &mut Connection, ids: &[String]) -> Result<Vec<StoredKey>, Error> {
+    let wanted: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let rows: Vec<Row> = api_keys::table
+        .filter(api_keys::id.eq_any(wanted))
+        .select(Row::as_select())
+        .load(connection)?;
+    let mut keys = with_the_rest(connection, rows)?;
+    let place = |key: &StoredKey| ids.iter().position(|id| id == key.key.id.as_str());
+    keys.sort_by_key(place);
+    Ok(keys)
+}
+
+/// The keys that fit.
+pub(super) fn filtered(filter: &Filter) -> IntoBoxed<'_, api_keys::table, Backend> {
+    let mut query = api_keys::table.into_boxed();
     let ids = |of: &[OrganizationId]| of.iter().map(ToString::to_string).collect::<Vec<_>>();
     match (filter.organizations.as_deref(), &filter.own) {
         (None, _) => {}
@@ -245,7 +276,7 @@ pub fn list(
         };
     }
     if let Some(text) = &filter.text {
-        let pattern = format!("%{}%", escape_like(&text.to_ascii_lowercase()));
+        let pattern = like(text);
         query = query.filter(
             lower(api_keys::name)
                 .like(pattern.clone())
@@ -253,32 +284,7 @@ pub fn list(
                 .or(api_keys::id.like(pattern).escape('!')),
         );
     }
-    if let Some(Place { at, id }) = after {
-        let at = Timestamp::from(*at);
-        query = query.filter(
-            api_keys::created_at
-                .lt(at)
-                .or(api_keys::created_at.eq(at).and(api_keys::id.lt(id))),
-        );
-    }
-    let rows: Vec<Row> = query.load(connection)?;
-    with_the_rest(connection, rows)
-}
-
-diesel::define_sql_function! {
-    /// Lower case; of SQLite for ASCII alone.
-    fn lower(text: diesel::sql_types::Text) -> diesel::sql_types::Text;
-}
-
-fn escape_like(text: &str) -> String {
-    text.chars()
-        .flat_map(|letter| {
-            matches!(letter, '!' | '%' | '_')
-                .then_some('!')
-                .into_iter()
-                .chain([letter])
-        })
-        .collect()
+    query
 }
 
 fn with_the_rest(connection: &mut Connection, rows: Vec<Row>) -> Result<Vec<StoredKey>, Error> {
@@ -336,6 +342,19 @@ fn with_the_rest(connection: &mut Connection, rows: Vec<Row>) -> Result<Vec<Stor
         })
     };
     rows.into_iter().map(assemble).collect()
+}
+
+/// How many keys that are not revoked hold one of these permissions.
+pub fn holding(connection: &mut Connection, permissions: &[PermissionId]) -> Result<i64, Error> {
+    let ids: Vec<&str> = permissions.iter().map(PermissionId::as_str).collect();
+    let holders = api_key_permissions::table
+        .filter(api_key_permissions::permission_id.eq_any(ids))
+        .select(api_key_permissions::key_id);
+    Ok(api_keys::table
+        .filter(api_keys::revoked_at.is_null())
+        .filter(api_keys::id.eq_any(holders))
+        .count()
+        .get_result(connection)?)
 }
 
 /// A person's keys in an organization that are not revoked, in the order of their ids.

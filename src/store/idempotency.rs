@@ -223,6 +223,14 @@ pub fn erase_shown(connection: &mut Connection, id: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// Erases the kept answer of this record.
+pub fn erase_one(connection: &mut Connection, id: &[u8]) -> Result<(), Error> {
+    diesel::update(idempotency::table.find(id.to_vec()))
+        .set(idempotency::sealed_answer.eq(None::<Vec<u8>>))
+        .execute(connection)?;
+    Ok(())
+}
+
 /// The record of this id, as long as it is of the call that began at this moment and has no answer.
 #[diesel::dsl::auto_type]
 fn running(id: Vec<u8>, begun_at: Timestamp) -> _ {

@@ -2,15 +2,19 @@
 
 use std::collections::HashSet;
 
-use diesel::dsl::case_when;
+use diesel::dsl::{case_when, sql};
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 use diesel::upsert::excluded;
 
 use super::connection::each;
 use super::schema::{api_keys, key_usage, usage_daily};
 use super::{Connection, Error, Place, Timestamp};
-use crate::domain::id::KeyId;
+use crate::domain::id::{KeyId, OrganizationId};
 
+/// Sums of whole numbers as whole numbers: PostgreSQL's own sum of them is a decimal, which the two databases do not share.
+const EXCHANGES: &str = "CAST(SUM(usage_daily.exchanges) AS BIGINT)";
+const REFUSALS: &str = "CAST(SUM(usage_daily.refusals) AS BIGINT)";
 /// Seconds of a day.
 const DAY: i64 = 86_400;
 
@@ -54,8 +58,13 @@ impl DailyUse {
 
     /// The moment at which the day begins.
     pub fn date(&self) -> jiff::Timestamp {
-        jiff::Timestamp::from_second(self.day.saturating_mul(DAY)).unwrap_or_default()
+        start_of(self.day)
     }
+}
+
+/// The moment at which a day begins that is counted as [`DailyUse::day`].
+pub fn start_of(day: i64) -> jiff::Timestamp {
+    jiff::Timestamp::from_second(day.saturating_mul(DAY)).unwrap_or_default()
 }
 
 /// The day of a moment, as [`DailyUse::day`] counts.
@@ -163,6 +172,136 @@ pub fn list(
         refusals,
     };
     Ok(rows.into_iter().map(use_of).collect())
+}
+
+/// What was counted on one day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DayCount {
+    /// The day, as [`DailyUse::day`] counts.
+    pub day: i64,
+    /// Trades.
+    pub exchanges: i64,
+    /// Refusals after both proofs.
+    pub refusals: i64,
+}
+
+/// The figures of a key by day, from `since` on, the oldest first; days without use are left out.
+pub fn by_day(
+    connection: &mut Connection,
+    key: &KeyId,
+    since: i64,
+) -> Result<Vec<DayCount>, Error> {
+    let rows: Vec<(i64, i64, i64)> = usage_daily::table
+        .filter(usage_daily::key_id.eq(key.as_str()))
+        .filter(usage_daily::day.ge(since))
+        .order(usage_daily::day)
+        .select((
+            usage_daily::day,
+            usage_daily::exchanges,
+            usage_daily::refusals,
+        ))
+        .load(connection)?;
+    Ok(summed(rows))
+}
+
+/// The same of all keys of an organization, or of the deployment.
+pub fn total_by_day(
+    connection: &mut Connection,
+    organizations: Option<&[OrganizationId]>,
+    since: i64,
+) -> Result<Vec<DayCount>, Error> {
+    let mut query = usage_daily::table
+        .inner_join(api_keys::table)
+        .filter(usage_daily::day.ge(since))
+        .group_by(usage_daily::day)
+        .select((
+            usage_daily::day,
+            sql::<BigInt>(EXCHANGES),
+            sql::<BigInt>(REFUSALS),
+        ))
+        .order(usage_daily::day)
+        .into_boxed();
+    if let Some(organizations) = organizations {
+        let ids: Vec<&str> = organizations.iter().map(OrganizationId::as_str).collect();
+        query = query.filter(api_keys::organization_id.eq_any(ids));
+    }
+    let rows: Vec<(i64, i64, i64)> = query.load(connection)?;
+    Ok(summed(rows))
+}
+
+/// The keys that were traded most since a day, with how often, the busiest first.
+pub fn busiest(
+    connection: &mut Connection,
+    organizations: Option<&[OrganizationId]>,
+    since: i64,
+    limit: usize,
+) -> Result<Vec<(KeyId, i64, i64)>, Error> {
+    let mut query = usage_daily::table
+        .inner_join(api_keys::table)
+        .filter(usage_daily::day.ge(since))
+        .group_by(usage_daily::key_id)
+        .select((
+            usage_daily::key_id,
+            sql::<BigInt>(EXCHANGES),
+            sql::<BigInt>(REFUSALS),
+        ))
+        .order((sql::<BigInt>(EXCHANGES).desc(), usage_daily::key_id))
+        .limit(super::count(limit))
+        .into_boxed();
+    if let Some(organizations) = organizations {
+        let ids: Vec<&str> = organizations.iter().map(OrganizationId::as_str).collect();
+        query = query.filter(api_keys::organization_id.eq_any(ids));
+    }
+    let rows: Vec<(String, i64, i64)> = query.load(connection)?;
+    rows.into_iter()
+        .map(|(id, exchanges, refusals)| {
+            let id = id
+                .parse()
+                .map_err(|error| Error::corrupt("usage_daily.key_id", error))?;
+            Ok((id, exchanges, refusals))
+        })
+        .collect()
+}
+
+/// What these keys were ever traded for, as far as that was kept: key, resource, and the scopes of a trade.
+pub fn targets(
+    connection: &mut Connection,
+    keys: &[&str],
+) -> Result<Vec<(String, String, String)>, Error> {
+    let rows: Vec<(String, Option<String>, Option<String>)> = usage_daily::table
+        .filter(usage_daily::key_id.eq_any(keys.to_vec()))
+        .filter(usage_daily::exchanges.gt(0))
+        .select((
+            usage_daily::key_id,
+            usage_daily::resource,
+            usage_daily::scope,
+        ))
+        .distinct()
+        .load(connection)?;
+    // Where scopes were not told apart any more, nobody can say what was used: the empty text stands for everything.
+    Ok(rows
+        .into_iter()
+        .filter_map(|(key, resource, scope)| Some((key, resource?, scope.unwrap_or_default())))
+        .collect())
+}
+
+/// One row a day.
+fn summed(rows: Vec<(i64, i64, i64)>) -> Vec<DayCount> {
+    let mut days: Vec<DayCount> = Vec::new();
+    for (day, exchanges, refusals) in rows {
+        match days.last_mut() {
+            Some(last) if last.day == day => {
+                last.exchanges += exchanges;
+                last.refusals += refusals;
+            }
+            _ => days.push(DayCount {
+                day,
+                exchanges,
+                refusals,
+            }),
+        }
+    }
+    days
 }
 
 /// Forgets the figures of days before `day`, at most `limit` rows at a time; how many that were.

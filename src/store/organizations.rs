@@ -77,6 +77,27 @@ impl TryFrom<Row> for Organization {
     }
 }
 
+/// The id of the organization that this text names: its id or its slug.
+pub fn find_named(
+    connection: &mut Connection,
+    name: &str,
+) -> Result<Option<OrganizationId>, Error> {
+    let id: Option<String> = organizations::table
+        .filter(
+            organizations::id
+                .eq(name)
+                .or(organizations::slug.eq(name).assume_not_null()),
+        )
+        .select(organizations::id)
+        .first(connection)
+        .optional()?;
+    id.map(|id| {
+        id.parse()
+            .map_err(|error| Error::corrupt("organizations.id", error))
+    })
+    .transpose()
+}
+
 /// The organization of this id.
 pub fn find(
     connection: &mut Connection,

@@ -87,6 +87,20 @@ pub fn find(connection: &mut Connection, id: &RoleId) -> Result<Option<Role>, Er
     Ok(find_all(connection, std::slice::from_ref(id))?.pop())
 }
 
+/// The role that this text names: its id or its name.
+pub fn find_named(connection: &mut Connection, name: &str) -> Result<Option<Role>, Error> {
+    let id: Option<String> = roles::table
+        .filter(roles::id.eq(name).or(roles::name.eq(name)))
+        .select(roles::id)
+        .first(connection)
+        .optional()?;
+    match id.map(|id| id.parse::<RoleId>()) {
+        None => Ok(None),
+        Some(Ok(id)) => find(connection, &id),
+        Some(Err(error)) => Err(Error::corrupt("roles.id", error)),
+    }
+}
+
 /// Those of these ids that are there.
 pub fn find_all(connection: &mut Connection, ids: &[RoleId]) -> Result<Vec<Role>, Error> {
     let ids: Vec<&str> = ids.iter().map(RoleId::as_str).collect();

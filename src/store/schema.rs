@@ -477,6 +477,87 @@ table! {
     }
 }
 
+table! {
+    people (user_id) {
+        user_id -> Text,
+        login_name -> Nullable<Text>,
+        password_hash -> Nullable<Text>,
+        operator_since -> Nullable<BigInt>,
+        disabled_at -> Nullable<BigInt>,
+        last_sign_in_at -> Nullable<BigInt>,
+        created_at -> BigInt,
+    }
+}
+
+table! {
+    sessions (id) {
+        id -> Binary,
+        user_id -> Text,
+        method -> Text,
+        address -> Nullable<Text>,
+        agent -> Nullable<Text>,
+        created_at -> BigInt,
+        seen_at -> BigInt,
+        expires_at -> BigInt,
+    }
+}
+
+table! {
+    used_attempts (id) {
+        id -> Binary,
+        expires_at -> BigInt,
+    }
+}
+
+table! {
+    passkeys (id) {
+        id -> Text,
+        user_id -> Text,
+        name -> Text,
+        passkey -> Text,
+        created_at -> BigInt,
+        last_used_at -> Nullable<BigInt>,
+    }
+}
+
+table! {
+    sign_in_links (id) {
+        id -> Text,
+        digest -> Binary,
+        kind -> Text,
+        organization_id -> Nullable<Text>,
+        role -> Nullable<Text>,
+        roles -> Text,
+        user_id -> Nullable<Text>,
+        note -> Nullable<Text>,
+        loopback -> Bool,
+        created_by -> Text,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        used_at -> Nullable<BigInt>,
+        used_by -> Nullable<Text>,
+    }
+}
+
+table! {
+    ruled_memberships (organization_id, user_id) {
+        organization_id -> Text,
+        user_id -> Text,
+    }
+}
+
+table! {
+    key_refusals (key_id, at, number) {
+        key_id -> Text,
+        at -> BigInt,
+        number -> Integer,
+        reason -> Text,
+        resource -> Nullable<Text>,
+        scope -> Nullable<Text>,
+        address -> Nullable<Text>,
+    }
+}
+
 joinable!(permissions -> resources (resource_id));
 joinable!(api_keys -> organizations (organization_id));
 joinable!(api_keys -> resources (default_resource_id));
@@ -495,6 +576,10 @@ joinable!(application_resources -> resources (resource_id));
 joinable!(builtin_user_permissions -> builtin_users (user_name));
 joinable!(key_usage -> api_keys (key_id));
 joinable!(usage_daily -> api_keys (key_id));
+joinable!(people -> users (user_id));
+joinable!(sessions -> users (user_id));
+joinable!(passkeys -> users (user_id));
+joinable!(key_refusals -> api_keys (key_id));
 
 allow_tables_to_appear_in_same_query!(
     deployment,
@@ -535,4 +620,11 @@ allow_tables_to_appear_in_same_query!(
     audit_segments,
     key_usage,
     usage_daily,
+    people,
+    sessions,
+    used_attempts,
+    passkeys,
+    sign_in_links,
+    ruled_memberships,
+    key_refusals,
 );
