@@ -25,6 +25,7 @@ pub use self::readiness::NodeReadiness;
 
 use crate::broker::maintenance::Maintenance;
 use crate::broker::retention::Retention;
+use crate::broker::sign_in::SignInSettings;
 use crate::broker::{Broker, Foundations, RootSecretFile, Settings, StartError};
 use crate::config::{self, Config, DatabaseUrl};
 use crate::domain::clock::Clock;
@@ -35,8 +36,7 @@ use crate::domain::resource::TokenLifetime;
 use crate::domain::sealed::RootSecret;
 use crate::domain::secret::SecretText;
 use crate::idp::outbound::Outbound;
-use crate::idp::remote_keys::RemoteKeys;
-use crate::idp::sign_in::SignIn;
+use crate::idp::sign_in::{SignIn, SignInClient};
 use crate::idp::{IdentityProvider, RegistryError};
 use crate::store::{self, Options, Store};
 use crate::telemetry::logs::LineFormat;
@@ -70,6 +70,7 @@ pub struct App {
     broker: Arc<Broker>,
     metrics: Arc<Metrics>,
     log: RequestLog,
+    dashboard: crate::config::Dashboard,
     readiness: Arc<NodeReadiness>,
     maintenance: Maintenance,
     log_guard: RequestLogGuard,
@@ -143,6 +144,7 @@ impl App {
             broker,
             metrics,
             log,
+            dashboard: config.dashboard.clone(),
             readiness,
             maintenance,
             log_guard,
@@ -157,6 +159,11 @@ impl App {
     /// What is counted.
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
+    }
+
+    /// How the pages for people look.
+    pub fn dashboard(&self) -> &crate::config::Dashboard {
+        &self.dashboard
     }
 
     /// Where the lines of requests go.
@@ -238,11 +245,20 @@ fn sign_in(
             .cloned()
             .collect(),
     };
+    let scopes = ["openid", "profile", "email"].map(str::to_owned);
+    let client = SignInClient {
+        id: section.client_id.clone().unwrap_or_default(),
+        secret: section.client_secret.clone(),
+        scopes: section.scopes.clone().unwrap_or_else(|| scopes.to_vec()),
+    };
     let outbound = Outbound::new(section.internal)
         .map_err(|error| AppError::Config(format!("sign_in: {error}")))?;
-    let issuer = theirs.as_str().to_owned();
-    let keys = RemoteKeys::discovered(issuer, outbound, Arc::clone(clock));
-    Ok(Some(SignIn::new(rules, keys)))
+    Ok(Some(SignIn::new(
+        rules,
+        client,
+        outbound,
+        Arc::clone(clock),
+    )))
 }
 
 /// How many threads answer requests.
@@ -308,6 +324,14 @@ pub fn settings(config: &Config, issuer: Issuer) -> Result<Settings, AppError> {
         )?,
         remembered_addresses: config.limits.bad_key_addresses as usize,
         operators: config.sign_in.operators.clone(),
+        sign_in: SignInSettings {
+            session_idle: Duration::from_secs(
+                u64::from(config.dashboard.session_idle_minutes) * 60,
+            ),
+            session_lifetime: Duration::from_secs(u64::from(config.dashboard.session_hours) * 3600),
+            local_accounts: config.dashboard.enabled && config.dashboard.local_accounts,
+            memberships: config.sign_in.memberships.clone(),
+        },
         default_permissions: config.organizations.permissions(),
         default_token_lifetime: lifetime
             .map_err(|error| AppError::Config(format!("token.lifetime_seconds {error}")))?,

@@ -223,6 +223,13 @@ impl Catalogue {
         self.permissions.keys().copied().collect()
     }
 
+    /// Whether a word is the name of a permission, at whatever resource.
+    pub fn names_permission(&self, word: &str) -> bool {
+        self.permissions
+            .values()
+            .any(|(_, scope)| scope.as_str() == word)
+    }
+
     /// The id of a scope of the management API.
     pub fn management(&self, scope: &str) -> Option<PermissionId> {
         let own = self.resources().find(|resource| resource.reserved)?;

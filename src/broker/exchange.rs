@@ -95,6 +95,7 @@ impl Broker {
                 let resource = asked.map(|grant| &grant.resource.identifier);
                 let second = record::seconds(self.now());
                 self.usage.note_refusal(&holder, second, resource);
+                self.note_why(&holder, &refusal, (request, address, self.now()));
             }
             refused(refusal, Some(holder))
         })

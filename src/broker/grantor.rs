@@ -90,6 +90,21 @@ impl Caller {
 }
 
 impl Grantor {
+    /// A person as one who gives, by an act of his that comes to effect without him: an invitation of his is accepted.
+    pub(super) fn of_person(
+        person: Option<UserId>,
+        scope: &'static str,
+        catalogue: &Arc<Catalogue>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            who: person.map_or(Who::Operator, Who::Person),
+            scope,
+            catalogue: Arc::clone(catalogue),
+            now,
+        }
+    }
+
     /// Whether he may have a key live that is as `wanted`. To be asked before the key's own rows are locked.
     pub(super) fn check_key(&self, tx: &mut Connection, wanted: &ApiKey) -> Result<(), Error> {
         if let Who::Key(own, _) = self.who

@@ -83,7 +83,25 @@ impl Attempt {
     }
 }
 
+impl Attempt {
+    /// The name of its record; nothing follows from knowing it.
+    pub fn record(&self) -> [u8; 32] {
+        self.id
+    }
+}
+
 impl Broker {
+    /// Erases a kept answer before its time: whoever it was for has seen it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn forget_answer(&self, record: [u8; 32]) -> Result<(), Error> {
+        let erased = self
+            .store
+            .write(move |tx| idempotency::erase_one(tx, &record));
+        Ok(erased.await?)
+    }
+
     /// Begins a request: `None` if it is to run, else the answer that it had.
     ///
     /// # Errors

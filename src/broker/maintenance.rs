@@ -116,6 +116,7 @@ impl Broker {
                 since = Duration::ZERO;
                 self.usage.allow();
                 self.write_tally().await;
+                self.write_refusals().await;
             }
             self.write_some_usage().await;
             self.metrics.set_cached_keys(self.memory.len() as u64);

@@ -19,6 +19,7 @@ use crate::domain::audit::Origin;
 use crate::domain::random::Random;
 use crate::domain::scope::ScopeSet;
 use crate::domain::sealed::RootSecret;
+use crate::domain::user::{Membership, User};
 use crate::idp;
 use crate::idp::remote_keys::RemoteError;
 use crate::idp::sign_in::SignIn;
@@ -160,32 +161,54 @@ impl Broker {
         if is_ours {
             return Err(CallerError::Subject);
         }
-        let runs_the_deployment = self.settings.operators.contains(&subject);
         let origin = Origin {
             actor: "sign-in".to_owned(),
             ..origin.clone()
         };
         let user = self.known_user(subject, &origin).await?;
+        let caller = self.caller_of(user).await?;
+        caller.ok_or(CallerError::Subject)
+    }
+
+    /// A person as a caller, with what he may do as of now; `None` for one who may not come.
+    pub(super) async fn caller_of(&self, user: User) -> Result<Option<Caller>, store::Error> {
+        let id = user.id;
+        let (known, memberships) = self
+            .store
+            .read(move |connection| {
+                let known = store::people::find(connection, &id)?;
+                Ok::<_, store::Error>((known, store::memberships::of_user(connection, &id)?))
+            })
+            .await?;
+        Ok(self.caller_from(user, known.as_ref(), memberships))
+    }
+
+    /// The same from what was read already.
+    pub(super) fn caller_from(
+        &self,
+        user: User,
+        known: Option<&store::people::Person>,
+        memberships: Vec<Membership>,
+    ) -> Option<Caller> {
+        if known.is_some_and(|known| known.disabled_at.is_some()) {
+            return None;
+        }
         let actor = user.id.as_str().into();
-        if runs_the_deployment {
-            return Ok(Caller {
+        let granted = known.is_some_and(|known| known.operator_since.is_some());
+        if granted || self.settings.operators.contains(&user.subject) {
+            return Some(Caller {
                 actor,
                 organization_id: None,
                 scopes: every_scope(),
                 standing: Standing::Operator,
             });
         }
-        let id = user.id;
-        let memberships = self
-            .store
-            .read(move |connection| store::memberships::of_user(connection, &id))
-            .await?;
         let only = match memberships.as_slice() {
             [only] => Some(only.organization_id),
             _ => None,
         };
         let person = Person { user, memberships };
-        Ok(Caller {
+        Some(Caller {
             actor,
             organization_id: only,
             scopes: person.scopes(),

@@ -8,7 +8,7 @@ use super::grantor::{Grantor, of_organization};
 use super::keys::{follow, narrow};
 use super::{Broker, Caller, Error, audit};
 use crate::domain::api_key::ApiKey;
-use crate::domain::audit::Origin;
+use crate::domain::audit::{AuditEvent, Origin};
 use crate::domain::id::{OrganizationId, RoleId, UserId};
 use crate::domain::organization::OwnerGone;
 use crate::domain::role::{Role, RoleKind};
@@ -16,7 +16,7 @@ use crate::domain::user::{MemberRole, Membership, User};
 use crate::store::idp_operations::OperationKind;
 use crate::store::{
     self, Change, Place, Transaction, api_keys, credentials, memberships, organizations, rights,
-    roles, users,
+    roles, ruled_memberships, users,
 };
 
 /// What a member is to be.
@@ -130,12 +130,14 @@ impl Broker {
             let grantor = caller.grantor("organizations:write", &catalogue, now);
             let (old, written) = (before.clone(), after.clone());
             let put = self.store.write(move |tx| {
-                check_given(tx, &grantor, old.as_ref(), &written)?;
+                check_given(tx, &grantor, old.as_ref(), &Given::of(&written))?;
                 let done = match old {
                     None => memberships::insert(tx, &written).map(|()| true)?,
                     Some(_) => memberships::update(tx, &written)?,
                 };
                 if done {
+                    // Set by hand: no rule of the configuration takes it any more.
+                    ruled_memberships::forget(tx, &organization, &user)?;
                     tx.changed(Change::Organization(organization));
                     audit::append(tx, &event)?;
                 }
@@ -183,36 +185,51 @@ impl Broker {
                 Some(organization),
                 json!({}),
             );
-            let removed = self.store.write(move |tx| {
-                rights::hold_organization(tx, &organization)?;
-                memberships::lock(tx, &organization, &user)?;
-                rights::hold_roles_of(tx, &organization, user.as_str())?;
-                let kept = rights::of_member(tx, &member)?.and(of_organization(tx, &organization)?);
-                if !memberships::delete(tx, &member)? {
-                    return Ok(None);
-                }
-                let found = organizations::find(tx, &organization)?.ok_or(Error::NotFound)?;
-                let mut keys = Vec::new();
-                for id in api_keys::of_owner(tx, &organization, &user)? {
-                    api_keys::lock(tx, &id)?;
-                    let Some(stored) = api_keys::find(tx, &id)? else {
-                        continue;
-                    };
-                    let cut = kept.cut(&stored.key.permissions);
-                    keys.push(id);
-                    leave(tx, (stored.key, cut), found.owner_gone, (&*random, now))?;
-                }
-                tx.changed(Change::Organization(organization));
-                let details = json!({"owner_gone": found.owner_gone, "keys": keys});
-                audit::append(tx, &crate::domain::audit::AuditEvent { details, ..event })?;
-                Ok::<_, Error>(Some(()))
-            });
+            let removed = self
+                .store
+                .write(move |tx| take_out(tx, &member, &event, (&*random, now)));
             if removed.await?.is_some() {
                 self.work.notify_one();
                 return Ok(());
             }
         }
     }
+}
+
+/// Takes a member out, with what becomes of his keys; `None`, and nothing done, if he changed or went since he was read.
+pub(super) fn take_out(
+    tx: &mut Transaction<'_>,
+    member: &Membership,
+    event: &AuditEvent,
+    (random, now): (&dyn crate::domain::random::Random, jiff::Timestamp),
+) -> Result<Option<()>, Error> {
+    let (organization, user) = (member.organization_id, member.user_id);
+    rights::hold_organization(tx, &organization)?;
+    memberships::lock(tx, &organization, &user)?;
+    rights::hold_roles_of(tx, &organization, user.as_str())?;
+    let kept = rights::of_member(tx, member)?.and(of_organization(tx, &organization)?);
+    if !memberships::delete(tx, member)? {
+        return Ok(None);
+    }
+    let found = organizations::find(tx, &organization)?.ok_or(Error::NotFound)?;
+    let mut keys = Vec::new();
+    for id in api_keys::of_owner(tx, &organization, &user)? {
+        api_keys::lock(tx, &id)?;
+        let Some(stored) = api_keys::find(tx, &id)? else {
+            continue;
+        };
+        let cut = kept.cut(&stored.key.permissions);
+        keys.push(id);
+        leave(tx, (stored.key, cut), found.owner_gone, (random, now))?;
+    }
+    tx.changed(Change::Organization(organization));
+    let details = json!({"owner_gone": found.owner_gone, "keys": keys});
+    let event = AuditEvent {
+        details,
+        ..event.clone()
+    };
+    audit::append(tx, &event)?;
+    Ok(Some(()))
 }
 
 /// What becomes of one key of a member who leaves; `cut` is what it gave until then.
@@ -241,17 +258,34 @@ pub(super) fn leave(
     Ok(())
 }
 
+/// What a membership gives.
+pub(super) struct Given<'a> {
+    pub(super) organization: &'a OrganizationId,
+    pub(super) role: MemberRole,
+    pub(super) roles: &'a [RoleId],
+}
+
+impl<'a> Given<'a> {
+    pub(super) fn of(membership: &'a Membership) -> Self {
+        Self {
+            organization: &membership.organization_id,
+            role: membership.role,
+            roles: &membership.roles,
+        }
+    }
+}
+
 /// Whether the roles exist and are for people, and the caller may give those that are new.
-fn check_given(
+pub(super) fn check_given(
     tx: &mut Transaction<'_>,
     grantor: &Grantor,
     before: Option<&Membership>,
-    after: &Membership,
+    after: &Given<'_>,
 ) -> Result<(), Error> {
-    for id in &after.roles {
+    for id in after.roles {
         rights::hold_role(tx, id.as_str())?;
     }
-    let found = roles::find_all(tx, &after.roles)?;
+    let found = roles::find_all(tx, after.roles)?;
     for (index, id) in after.roles.iter().enumerate() {
         let role = found.iter().find(|role| role.id == *id);
         if role.is_none_or(|role| role.kind != RoleKind::User) {
@@ -265,5 +299,5 @@ fn check_given(
     let given: Vec<Role> = found.into_iter().filter(|role| !had(&role.id)).collect();
     let makes_admin = after.role == MemberRole::Admin
         && before.is_none_or(|before| before.role != MemberRole::Admin);
-    grantor.check_roles(tx, &after.organization_id, &given, makes_admin)
+    grantor.check_roles(tx, after.organization, &given, makes_admin)
 }

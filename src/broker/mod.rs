@@ -34,6 +34,7 @@ mod memory;
 mod newer_secrets;
 mod organizations;
 mod outbox;
+pub mod overview;
 mod owner_watch;
 mod passthrough;
 mod permissions;
@@ -41,6 +42,7 @@ mod provider_rights;
 mod rate;
 mod reconcile;
 mod record;
+mod refusals;
 mod remembered;
 mod resources;
 pub mod retention;
@@ -52,6 +54,7 @@ mod roles;
 mod root_secret;
 mod secret_rotation;
 mod secrets;
+pub mod sign_in;
 mod signing_keys;
 mod start;
 mod tally;
@@ -113,11 +116,13 @@ use self::exchange_rules::KnownRules;
 use self::memory::Memory;
 use self::newer_secrets::Readings;
 use self::rate::{AddressLimits, FruitlessLookups, KeyLimits, Limits};
+use self::refusals::Refusals;
 use self::remembered::Remembered;
 use self::retention::Retention;
 use self::reuse::Reuse;
 use self::revoked::RevokedTokens;
 use self::secrets::PurposeSecrets;
+use self::sign_in::{SignInLimits, SignInSettings};
 use self::usage::Usage;
 use crate::domain::algorithm::SigningAlgorithm;
 use crate::domain::clock::Clock;
@@ -184,6 +189,8 @@ pub struct Settings {
     pub bad_clients_per_minute: NonZeroU32,
     /// People who run the deployment.
     pub operators: Vec<Subject>,
+    /// How people sign in at the dashboard.
+    pub sign_in: SignInSettings,
     /// What organizations may use that do not say; `None`: everything.
     pub default_permissions: Option<Permissions>,
     /// What resources get that do not say.
@@ -244,6 +251,8 @@ pub struct Broker {
     forward_auth_reuse: Reuse,
     admitted_tokens: admission::AdmittedTokens,
     usage: Usage,
+    refusals: Refusals,
+    sign_in_limits: SignInLimits,
     key_limits: KeyLimits,
     bad_keys: AddressLimits,
     leaked_calls: AddressLimits,

@@ -105,19 +105,32 @@ impl KeyLimits {
     }
 }
 
-/// So many a minute for each of something.
+/// So many in a window for each of something.
 pub(super) struct Limits<K> {
     limiters: Cache<K, Arc<Limiter>>,
-    per_minute: NonZeroU32,
+    quota: NonZeroU32,
+    /// In seconds.
+    window: NonZeroU32,
     ticker: Ticker,
 }
 
 impl<K: Eq + Hash + Clone> Limits<K> {
     /// `per_minute` for each of up to `room` that are remembered at once.
     pub(super) fn new(per_minute: NonZeroU32, room: usize, clock: Arc<dyn Clock>) -> Self {
+        Self::in_window(per_minute, MINUTE, room, clock)
+    }
+
+    /// `quota` in `window` seconds for each of up to `room` that are remembered at once.
+    fn in_window(
+        quota: NonZeroU32,
+        window: NonZeroU32,
+        room: usize,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             limiters: Cache::new(room),
-            per_minute,
+            quota,
+            window,
             ticker: Ticker(clock),
         }
     }
@@ -126,8 +139,8 @@ impl<K: Eq + Hash + Clone> Limits<K> {
     pub(super) fn take(&self, of: K) -> Result<(), u32> {
         let limiter = self.limiters.get_or_insert_with(&of, || {
             Ok::<_, std::convert::Infallible>(Arc::new(limiter(
-                self.per_minute,
-                MINUTE,
+                self.quota,
+                self.window,
                 &self.ticker,
             )))
         });
@@ -153,6 +166,26 @@ impl AddressLimits {
         self.0.take(holder(address))
     }
 }
+
+/// A limit for each name that somebody signs in by, so that many addresses together guess no faster than one.
+pub(super) struct NameLimits(Limits<[u8; 32]>);
+
+impl NameLimits {
+    /// For each of up to `names` names that are remembered at once.
+    pub(super) fn new(names: usize, clock: Arc<dyn Clock>) -> Self {
+        Self(Limits::in_window(TRIES, QUARTER, names, clock))
+    }
+
+    /// Takes one try off a name's limit; `Err` tells the seconds after which one more is there.
+    pub(super) fn take(&self, name: &str) -> Result<(), u32> {
+        self.0.take(*blake3::hash(name.as_bytes()).as_bytes())
+    }
+}
+
+/// Tries of one name in a quarter of an hour.
+const TRIES: NonZeroU32 = NonZeroU32::new(10).expect("10 is not 0");
+/// A quarter of an hour in seconds.
+const QUARTER: NonZeroU32 = NonZeroU32::new(900).expect("900 is not 0");
 
 /// Who may look up names that anybody can make up: of keys under a tag secret that others know, of clients.
 ///

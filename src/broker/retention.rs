@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Broker, idempotency, keys};
 use crate::store::{
     self, Change, Transaction, assertions, credentials, exchanged_tokens, idempotency as requests,
-    idp_operations, key_usage, revoked_tokens,
+    idp_operations, key_usage, revoked_tokens, sessions, sign_in_links,
 };
 
 /// Rows that go in one transaction.
@@ -33,7 +33,7 @@ pub struct Retention {
 type Step = fn(&mut Transaction<'_>, &Retention, Timestamp) -> Result<usize, store::Error>;
 
 /// THE list of what goes when its time is over, with its name in the log. Rows of the audit trail go by `audit_retention`.
-const STEPS: [(&str, Step); 8] = [
+const STEPS: [(&str, Step); 11] = [
     ("kept answers", |tx, _, now| {
         requests::erase_before(tx, before(now, idempotency::KEPT), BATCH)
     }),
@@ -46,6 +46,15 @@ const STEPS: [(&str, Step); 8] = [
     }),
     ("exchanged tokens", |tx, _, now| {
         exchanged_tokens::clean(tx, now)
+    }),
+    ("ended sessions", |tx, _, now| {
+        sessions::clean(tx, now, BATCH)
+    }),
+    ("attempts to sign in", |tx, _, now| {
+        sessions::clean_attempts(tx, now, BATCH)
+    }),
+    ("old links", |tx, _, now| {
+        sign_in_links::clean(tx, now, BATCH)
     }),
     ("finished operations", |tx, kept, now| {
         idp_operations::remove_done_before(tx, before(now, kept.operations), BATCH)

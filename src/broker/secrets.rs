@@ -30,6 +30,7 @@ pub(super) struct PurposeSecrets {
     providers: Generations<ProviderSecret>,
     sealing: Generations<SecretBytes>,
     audit: Generations<Arc<AuditSecret>>,
+    cookies: Generations<SecretBytes>,
     /// A bit for each tag secret that others know.
     leaked_tags: u64,
     /// The audit secrets that others know.
@@ -143,6 +144,9 @@ impl PurposeSecrets {
             audit: Generations::of(SecretPurpose::Audit, rows, root, |number, bytes| {
                 Arc::new(AuditSecret::new(number, bytes))
             })?,
+            cookies: Generations::of(SecretPurpose::Cookies, rows, root, |_, bytes| {
+                SecretBytes::new(bytes.to_vec())
+            })?,
             leaked_tags: rows
                 .iter()
                 .filter(|row| row.purpose == SecretPurpose::Tag && row.state == SecretState::Leaked)
@@ -224,6 +228,37 @@ impl PurposeSecrets {
     /// Opens what any sealing secret that is held here sealed.
     pub(super) fn unseal(&self, place: Place<'_>, blob: &[u8]) -> Result<SecretBytes, OpenError> {
         let (secret, generation) = self.sealed_with(blob)?;
+        Sealer::new(secret, generation).open(place, blob)
+    }
+
+    /// The secret that new cookies are made with, and its number.
+    pub(super) fn current_cookies(&self) -> (i32, &SecretBytes) {
+        self.cookies.current()
+    }
+
+    /// Every secret that cookies may have been made with, the newest first.
+    pub(super) fn all_cookies(&self) -> impl Iterator<Item = (i32, &SecretBytes)> {
+        let held = self.cookies.held.iter().rev();
+        held.map(|(number, secret)| (*number, secret))
+    }
+
+    /// Seals what a browser is to bring back, under the current secret of cookies.
+    pub(super) fn seal_cookie(&self, place: Place<'_>, plaintext: &[u8]) -> Vec<u8> {
+        let (generation, secret) = self.cookies.current();
+        Sealer::new(secret, number(generation)).seal(place, plaintext)
+    }
+
+    /// Opens what any secret of cookies that is held here sealed.
+    pub(super) fn open_cookie(
+        &self,
+        place: Place<'_>,
+        blob: &[u8],
+    ) -> Result<SecretBytes, OpenError> {
+        let generation = sealed::sealed_generation(blob)?;
+        let mut held = self.all_cookies();
+        let (_, secret) = held
+            .find(|(held, _)| number(*held) == generation)
+            .ok_or(OpenError::Generation(generation))?;
         Sealer::new(secret, generation).open(place, blob)
     }
 

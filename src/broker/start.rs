@@ -15,6 +15,7 @@ use super::remembered::Remembered;
 use super::resources::MANAGEMENT_SCOPES;
 use super::reuse::Reuse;
 use super::secrets::{PurposeSecrets, SecretsError};
+use super::sign_in::SignInLimits;
 use super::signing_keys::{Signing, SigningError};
 use super::usage::Usage;
 use super::{Broker, Changeable, Foundations, Settings, Versioned};
@@ -160,6 +161,8 @@ impl Broker {
             ),
             admitted_tokens: AdmittedTokens::new(settings.forward_auth_reuse_seconds),
             usage: Usage::default(),
+            refusals: Default::default(),
+            sign_in_limits: SignInLimits::new(addresses, &clock),
             key_limits: KeyLimits::new(Arc::clone(&clock)),
             bad_keys: AddressLimits::new(
                 settings.bad_keys_per_minute,

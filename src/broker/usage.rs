@@ -166,6 +166,7 @@ impl Broker {
     pub async fn flush_usage(&self) {
         while self.write_usage_batch().await {}
         self.write_tally().await;
+        self.write_refusals().await;
     }
 
     /// Whether there was something to write and it was written.

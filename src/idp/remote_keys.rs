@@ -25,6 +25,37 @@ const USABLE: SignedDuration = SignedDuration::from_hours(1);
 const PAUSE: SignedDuration = SignedDuration::from_secs(30);
 const PAUSE_AFTER_FAILURE: SignedDuration = SignedDuration::from_secs(5);
 
+/// What a discovery document says (OpenID Connect Discovery §3), as far as it is used here.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Discovery {
+    /// Whose it is.
+    pub issuer: String,
+    /// Where his keys are.
+    pub jwks_uri: Url,
+    /// Where a browser is sent.
+    #[serde(default)]
+    pub authorization_endpoint: Option<Url>,
+    /// Where a code is traded.
+    #[serde(default)]
+    pub token_endpoint: Option<Url>,
+    /// Where more is told of who signed in.
+    #[serde(default)]
+    pub userinfo_endpoint: Option<Url>,
+    /// How clients may show who they are.
+    #[serde(default)]
+    pub token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    /// Whether the issuer names himself in the browser's answer (RFC 9207 §3).
+    #[serde(default)]
+    pub authorization_response_iss_parameter_supported: bool,
+}
+
+/// What was read of an issuer.
+struct Read {
+    keys: OutsideKeys,
+    /// Where his keys were found by it.
+    discovery: Option<Discovery>,
+}
+
 /// The keys of one issuer.
 pub struct RemoteKeys {
     place: Place,
@@ -42,7 +73,7 @@ enum Place {
 
 #[derive(Default)]
 struct State {
-    held: Option<(Timestamp, Arc<OutsideKeys>)>,
+    held: Option<(Timestamp, Arc<Read>)>,
     failed_at: Option<Timestamp>,
     /// When they were last read again for a key that was not among them.
     missed_at: Option<Timestamp>,
@@ -105,15 +136,25 @@ impl RemoteKeys {
         check: impl Fn(&OutsideKeys, Timestamp) -> Result<T, OutsideError>,
     ) -> Result<T, RemoteError> {
         let now = self.clock.now();
-        let keys = self.keys(now).await?;
-        match check(&keys, now) {
+        let read = self.read(now).await?;
+        match check(&read.keys, now) {
             // The issuer may have a new key.
-            Err(OutsideError::UnknownKey) => match self.newer(&keys, now).await? {
-                Some(newer) => Ok(check(&newer, now)?),
+            Err(OutsideError::UnknownKey) => match self.newer(&read, now).await? {
+                Some(newer) => Ok(check(&newer.keys, now)?),
                 None => Err(OutsideError::UnknownKey.into()),
             },
             checked => Ok(checked?),
         }
+    }
+
+    /// The discovery document by which the keys were found.
+    ///
+    /// # Errors
+    /// It cannot be had, or the keys are at a given place.
+    pub async fn discovery(&self) -> Result<Discovery, RemoteError> {
+        let read = self.read(self.clock.now()).await?;
+        let discovery = read.discovery.clone();
+        discovery.ok_or_else(|| RemoteError::Unavailable(Arc::new(FetchError::Discovery)))
     }
 
     /// Whether the keys can be had now, asked of the issuer itself.
@@ -125,7 +166,7 @@ impl RemoteKeys {
     }
 
     /// The keys at hand, read again where they are too old. Everybody waits for the one who asks.
-    async fn keys(&self, now: Timestamp) -> Result<Arc<OutsideKeys>, RemoteError> {
+    async fn read(&self, now: Timestamp) -> Result<Arc<Read>, RemoteError> {
         let mut state = self.state.lock().await;
         match &state.held {
             Some((at, keys)) if now.duration_since(*at) < FRESH => Ok(Arc::clone(keys)),
@@ -136,9 +177,9 @@ impl RemoteKeys {
     /// Newer keys than these, in which one was missed; `None`: they were read again for that a moment ago.
     async fn newer(
         &self,
-        old: &Arc<OutsideKeys>,
+        old: &Arc<Read>,
         now: Timestamp,
-    ) -> Result<Option<Arc<OutsideKeys>>, RemoteError> {
+    ) -> Result<Option<Arc<Read>>, RemoteError> {
         let mut state = self.state.lock().await;
         if let Some((_, held)) = &state.held
             && !Arc::ptr_eq(held, old)
@@ -158,7 +199,7 @@ impl RemoteKeys {
         &self,
         state: &mut State,
         now: Timestamp,
-    ) -> Result<Arc<OutsideKeys>, RemoteError> {
+    ) -> Result<Arc<Read>, RemoteError> {
         let recently = state
             .failed_at
             .is_some_and(|at| now.duration_since(at) < PAUSE_AFTER_FAILURE);
@@ -192,20 +233,19 @@ impl RemoteKeys {
         }
     }
 
-    async fn fetch(&self) -> Result<OutsideKeys, FetchError> {
-        let place = match &self.place {
-            Place::Given(place) => place.clone(),
-            Place::Discovered(issuer) => self.discover(issuer).await?,
+    async fn fetch(&self) -> Result<Read, FetchError> {
+        let (place, discovery) = match &self.place {
+            Place::Given(place) => (place.clone(), None),
+            Place::Discovered(issuer) => {
+                let discovery = self.discover(issuer).await?;
+                (discovery.jwks_uri.clone(), Some(discovery))
+            }
         };
-        Ok(OutsideKeys::read(&self.outbound.json(&place).await?)?)
+        let keys = OutsideKeys::read(&self.outbound.json(&place).await?)?;
+        Ok(Read { keys, discovery })
     }
 
-    async fn discover(&self, issuer: &str) -> Result<Url, FetchError> {
-        #[derive(Deserialize)]
-        struct Discovery {
-            issuer: String,
-            jwks_uri: Url,
-        }
+    async fn discover(&self, issuer: &str) -> Result<Discovery, FetchError> {
         let base = issuer.trim_end_matches('/');
         let place = format!("{base}/.well-known/openid-configuration");
         let place = place.parse().map_err(|_| FetchError::Discovery)?;
@@ -213,7 +253,7 @@ impl RemoteKeys {
         let found: Discovery =
             serde_json::from_slice(&document).map_err(|_| FetchError::Discovery)?;
         if found.issuer == issuer {
-            Ok(found.jwks_uri)
+            Ok(found)
         } else {
             Err(FetchError::Discovery)
         }

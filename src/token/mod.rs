@@ -6,6 +6,7 @@
 
 pub mod claims;
 pub mod client_assertion;
+pub mod id_token;
 pub mod jwk;
 pub mod jws;
 pub mod key_ring;

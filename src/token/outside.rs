@@ -122,6 +122,8 @@ impl OutsideAlgorithm {
 
 /// The kind and the claims of a token whose signature is good.
 pub struct Signed {
+    /// By which algorithm it is good.
+    pub(super) algorithm: Algorithm,
     /// `typ` of the header, in lower case and without `application/`.
     pub typ: Option<String>,
     /// What it says.
@@ -308,7 +310,7 @@ impl OutsideKeys {
             return Err(OutsideError::UnknownKey);
         }
         let mut validation = Validation::new(algorithm);
-        // The library would ask the machine's clock and take absent claims for good ones: they are judged below.
+        // The library would ask the machine's clock and take absent claims for good ones: they are judged apart.
         validation.validate_exp = false;
         validation.validate_aud = false;
         validation.required_spec_claims.clear();
@@ -319,7 +321,11 @@ impl OutsideKeys {
                 _ => OutsideError::Signature(error),
             })?
             .claims;
-        Ok(Signed { typ, claims })
+        Ok(Signed {
+            algorithm,
+            typ,
+            claims,
+        })
     }
 }
 

@@ -159,23 +159,9 @@ impl Broker {
         after: Option<Place>,
         limit: usize,
     ) -> Result<Vec<ShownKey>, Error> {
-        let owner = match filter.owner {
-            None => None,
-            Some(OwnerName::Id(id)) => Some(id),
-            Some(OwnerName::Subject(subject)) => match self.user_by_subject(&subject).await? {
-                Some(user) => Some(user.id),
-                None => return Ok(Vec::new()),
-            },
-        };
-        let reach = caller.keys_in_reach(filter.organization);
         let now = self.now();
-        let status = filter.status.map(|status| (status, Some(now)));
-        let filter = Filter {
-            organizations: reach.all,
-            own: reach.own,
-            owner,
-            status,
-            text: filter.text,
+        let Some(filter) = self.stored_filter(caller, filter, now).await? else {
+            return Ok(Vec::new());
         };
         let stored = self
             .store
@@ -186,6 +172,31 @@ impl Broker {
             .into_iter()
             .map(|stored| show(stored, &catalogue, now))
             .collect())
+    }
+
+    /// The filter as the store has it; `None` if nothing can fit.
+    pub(super) async fn stored_filter(
+        &self,
+        caller: &Caller,
+        filter: KeyFilter,
+        now: Timestamp,
+    ) -> Result<Option<Filter>, Error> {
+        let owner = match filter.owner {
+            None => None,
+            Some(OwnerName::Id(id)) => Some(id),
+            Some(OwnerName::Subject(subject)) => match self.user_by_subject(&subject).await? {
+                Some(user) => Some(user.id),
+                None => return Ok(None),
+            },
+        };
+        let reach = caller.keys_in_reach(filter.organization);
+        Ok(Some(Filter {
+            organizations: reach.all,
+            own: reach.own,
+            owner,
+            status: filter.status.map(|status| (status, Some(now))),
+            text: filter.text,
+        }))
     }
 
     async fn stored_key(&self, id: KeyId) -> Result<StoredKey, Error> {

@@ -123,7 +123,12 @@ impl Broker {
                 continue;
             }
             let origin = Origin {
-                actor: "leaked key".to_owned(),
+                // Whoever signed in is on record; a program that reports keys is nobody in particular.
+                actor: if origin.actor.is_empty() {
+                    "leaked key".to_owned()
+                } else {
+                    origin.actor.clone()
+                },
                 ..origin.clone()
             };
             self.stop_presented(&record, origin, "leaked")
