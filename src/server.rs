@@ -18,7 +18,8 @@ use crate::http::address::TrustedProxies;
 use crate::http::api::{
     application_roles, application_secrets, applications, audit_events, bulk_revoke,
     exchange_rules, explain, identity_providers, key, keys, me, members, organizations,
-    pending_operations, permissions, resources, roles, secrets, signing_keys, usage, users,
+    pending_operations, permissions, resources, roles, secrets, sign_in, signing_keys, usage,
+    users,
 };
 use crate::http::forward_auth::{self, ForwardAuth, Requirements};
 use crate::http::gate::Gate;
@@ -172,6 +173,16 @@ pub fn routes() -> Vec<Endpoint> {
             "/v1/users/{id}",
             Management("users:write"),
             users::delete_user,
+        ),
+        put(
+            "/v1/users/{id}/operator",
+            Management("users:write"),
+            sign_in::set_operator,
+        ),
+        post(
+            "/v1/sign-in-links",
+            Management("users:write"),
+            sign_in::create_sign_in_link,
         ),
         get("/v1/me", AnyCaller, me::me),
         post(
@@ -472,6 +483,7 @@ impl Parts {
                     broker: Arc::clone(&broker),
                     log: app.log().clone(),
                 }),
+                pages: None,
             },
             authenticator: broker,
             readiness: Arc::clone(app.readiness()) as Arc<dyn Readiness>,

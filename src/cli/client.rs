@@ -34,6 +34,8 @@ const PAGE: u32 = 200;
 pub(super) struct Client {
     http: reqwest::Client,
     base: String,
+    /// Whether the server runs for the moment of this command alone.
+    passing: bool,
     token: SecretText,
 }
 
@@ -141,7 +143,10 @@ async fn beside_a_node<T>(
     };
     let node = Node::start(&config, opening).await?;
     let token = operator::token(&config, globals, None).await?;
-    let client = Client::new(&node.reached_at(), token)?;
+    let client = Client {
+        passing: true,
+        ..Client::new(&node.reached_at(), token)?
+    };
     let (word, stop) = channel(1);
     let asking = async {
         let answer = ask(&client).await;
@@ -195,7 +200,17 @@ impl Client {
             .pool_max_idle_per_host(0)
             .build()?;
         let base = format!("{scheme}://{}", reachable(server.address));
-        Ok(Self { http, base, token })
+        Ok(Self {
+            http,
+            base,
+            passing: false,
+            token,
+        })
+    }
+
+    /// Where a browser on this machine reaches the server; none where it runs for the moment of this command alone.
+    pub(super) fn loopback_base(&self) -> Option<String> {
+        (!self.passing).then(|| self.base.clone())
     }
 
     /// One thing.

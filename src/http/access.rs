@@ -34,6 +34,10 @@ pub enum Access {
     Management(&'static str),
     /// A bearer token for the management API, whatever it holds.
     AnyCaller,
+    /// A page for anybody.
+    Visitor,
+    /// A page for whoever signed in; the page's own extractor judges the session.
+    Person,
 }
 
 /// A bearer token that was presented, and with which request.
@@ -57,10 +61,21 @@ pub trait ManagementAuthenticator: Send + Sync + 'static {
 }
 
 impl Access {
+    /// Whether it is a page for people rather than an endpoint for programs.
+    pub fn is_page(self) -> bool {
+        matches!(self, Self::Visitor | Self::Person)
+    }
+
     /// Puts the check in front of the route's handler.
     pub(super) fn guard(self, route: Route) -> Route {
         match self {
             Self::Public | Self::Key | Self::Gateway | Self::Client => route,
+            // What a page changes is carried to its end as well.
+            Self::Visitor | Self::Person => {
+                route.wrap(from_fn(|request: ServiceRequest, next: Next<BoxBody>| {
+                    to_the_end(next.call(request))
+                }))
+            }
             Self::Management(scope) => route.wrap(from_fn(
                 move |request: ServiceRequest, next: Next<BoxBody>| {
                     check(Some(scope), request, next)

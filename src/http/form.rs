@@ -18,14 +18,22 @@ pub type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
 /// # Errors
 /// 400 `invalid_request` for a broken percent-encoding, bytes that are not UTF-8, or more than 100 parameters.
 pub fn pairs(text: &[u8]) -> Result<Vec<Pair<'_>>, Problem> {
+    pairs_up_to(text, MAX_PARAMETERS)
+}
+
+/// The same, up to another number of them.
+///
+/// # Errors
+/// As [`pairs`].
+pub fn pairs_up_to(text: &[u8], most: usize) -> Result<Vec<Pair<'_>>, Problem> {
     let pieces = text
         .split(|byte| *byte == b'&')
         .filter(|piece| !piece.is_empty());
     let mut pairs = Vec::new();
     for piece in pieces {
-        if pairs.len() == MAX_PARAMETERS {
+        if pairs.len() == most {
             return Err(Problem::invalid_request(
-                "there are more than 100 parameters",
+                "there are more parameters than are read",
             ));
         }
         let (name, value) = match piece.iter().position(|byte| *byte == b'=') {

@@ -20,6 +20,7 @@ use pin_project_lite::pin_project;
 
 use super::address::TrustedProxies;
 use super::code::Code;
+use super::error_pages::{ErrorPage, ErrorPages};
 use super::facts::Facts;
 use super::gate::Gate;
 use super::oauth;
@@ -42,6 +43,8 @@ pub struct Surroundings {
     pub observer: Arc<dyn RequestObserver>,
     /// Who turns bad keys away before they are routed; none where there are no keys.
     pub gate: Option<Gate>,
+    /// Who makes pages of problems; none where there are no pages.
+    pub pages: Option<Arc<dyn ErrorPages>>,
 }
 
 /// The layer: the outermost `wrap` of the application.
@@ -203,6 +206,11 @@ impl Running {
         response: ServiceResponse<BoxBody>,
         facts: &Facts,
     ) -> ServiceResponse<BoxBody> {
+        // Sent elsewhere: to sign in first.
+        if response.status().is_redirection() {
+            self.tell(Some(response.status()), None);
+            return response;
+        }
         let error = response.response().error();
         if let Some(error) = error.and_then(|error| error.as_error::<oauth::error::Error>()) {
             self.tell(Some(response.status()), Some(Told::from(error)));
@@ -222,8 +230,17 @@ impl Running {
                     BoxBody::new(error.body())
                 });
             }
-            let body = problem.body(facts.request_id());
-            return response.map_body(|_, _| BoxBody::new(body));
+            let page = self.page(&response, problem, facts);
+            let body = match &page {
+                Some(page) => page.html.clone().into_bytes(),
+                None => problem.body(facts.request_id()),
+            };
+            return response.map_body(|head, _| {
+                if let Some(page) = &page {
+                    page.write_headers(&mut head.headers);
+                }
+                BoxBody::new(body)
+            });
         }
         let content_type = response.headers().get(CONTENT_TYPE);
         if content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/")) {
@@ -232,11 +249,29 @@ impl Running {
         }
         let problem = stand_in(response.status());
         self.tell(Some(problem.code().status()), Some(Told::from(&problem)));
+        let page = self.page(&response, &problem, facts);
         response.map_body(|head, _| {
             head.status = problem.code().status();
             problem.write_headers(&mut head.headers);
-            BoxBody::new(problem.body(facts.request_id()))
+            match page {
+                Some(page) => {
+                    page.write_headers(&mut head.headers);
+                    BoxBody::new(page.html)
+                }
+                None => BoxBody::new(problem.body(facts.request_id())),
+            }
         })
+    }
+
+    /// The page for a problem, where a person asked for one.
+    fn page(
+        &self,
+        response: &ServiceResponse<BoxBody>,
+        problem: &Problem,
+        facts: &Facts,
+    ) -> Option<ErrorPage> {
+        let pages = self.surroundings.pages.as_ref()?;
+        pages.page(response.request(), problem, facts.request_id())
     }
 
     fn tell(&mut self, status: Option<StatusCode>, told: Option<Told<'_>>) {

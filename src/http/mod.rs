@@ -12,6 +12,7 @@ pub mod body;
 pub mod cascade;
 pub mod code;
 mod docs;
+pub mod error_pages;
 pub mod etag;
 pub mod exchange;
 pub mod facts;

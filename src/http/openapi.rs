@@ -19,7 +19,8 @@ use super::access::Access;
 use super::api::{
     application_roles, application_secrets, applications, audit_events, bulk_revoke,
     exchange_rules, explain, identity_providers, key, keys, me, members, organizations,
-    pending_operations, permissions, resources, roles, secrets, signing_keys, usage, users,
+    pending_operations, permissions, resources, roles, secrets, sign_in, signing_keys, usage,
+    users,
 };
 use super::oauth::error::ErrorBody;
 use super::oauth::{self, introspect, metadata, revoke, token};
@@ -75,6 +76,8 @@ use super::{docs, etag, exchange, forward_auth, health, jwks, own_key, revocatio
         users::show_user,
         users::update_user,
         users::delete_user,
+        sign_in::set_operator,
+        sign_in::create_sign_in_link,
         me::me,
         applications::create_application,
         applications::list_applications,
@@ -190,6 +193,8 @@ pub fn document(rows: &[Endpoint]) -> Document {
         let item = document.paths.paths.get_mut(row.path);
         if let Some(operation) = item.and_then(|item| operation(item, &row.method)) {
             operation.security = match row.access {
+                // Pages are for people, and not in the table that is described here.
+                Access::Visitor | Access::Person => None,
                 Access::Public => None,
                 Access::Key | Access::Gateway => {
                     Some(vec![SecurityRequirement::new::<_, _, &str>("api_key", [])])

@@ -1,6 +1,6 @@
 //! Headers that tell a browser to make nothing of an answer (OWASP ASVS 5.0 §3.4, §3.5).
 //!
-//! An answer that needs another policy, a page, sets its own `Content-Security-Policy`, which is kept.
+//! An answer that needs another policy, a page, sets its own `Content-Security-Policy` or `Referrer-Policy`, which is kept.
 
 use actix_web::http::header::{
     CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
@@ -28,7 +28,7 @@ pub fn write(headers: &mut HeaderMap, tls: bool) {
         headers.insert(STRICT_TRANSPORT_SECURITY, TWO_YEARS);
     }
     if headers.get(CONTENT_TYPE).is_some_and(is_page) {
-        headers.insert(REFERRER_POLICY, NO_REFERRER);
+        unless_given(headers, REFERRER_POLICY, NO_REFERRER);
         headers.insert(CROSS_ORIGIN_OPENER_POLICY, SAME_ORIGIN);
         unless_given(headers, CROSS_ORIGIN_RESOURCE_POLICY, SAME_ORIGIN);
         unless_given(headers, CONTENT_SECURITY_POLICY, NOTHING);

@@ -148,6 +148,7 @@ async fn answer(request: TestRequest) -> Answer {
         random: Arc::new(SystemRandom),
         observer: Arc::clone(&lines) as Arc<dyn RequestObserver>,
         gate: None,
+        pages: None,
     };
     let app = App::new()
         .app_data(web::Data::from(authenticator))

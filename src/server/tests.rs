@@ -45,6 +45,7 @@ fn parts() -> Parts {
             random: Arc::new(SystemRandom),
             observer: Arc::new(Nobody),
             gate: None,
+            pages: None,
         },
         authenticator: Arc::new(Nobody),
         readiness: Arc::new(Nobody),

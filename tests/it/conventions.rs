@@ -47,6 +47,7 @@ fn allowed<'a>(shop: &'a Shop, route: &Endpoint, path: &str, key: &str) -> Reque
         Access::Public | Access::Client => request,
         Access::Key | Access::Gateway => request.by(&Key(key)),
         Access::Management(_) | Access::AnyCaller => request.operator(),
+        Access::Visitor | Access::Person => unreachable!("pages have a table of their own"),
     }
 }
 

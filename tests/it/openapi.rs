@@ -97,6 +97,7 @@ async fn the_document_says_which_credential_each_route_wants() {
             Access::AnyCaller => json!([{"management": []}]),
             Access::Management(scope) => json!([{"management": [scope]}]),
             Access::Client => json!([{"client": []}]),
+            Access::Visitor | Access::Person => unreachable!("pages have a table of their own"),
         };
         assert_eq!(*security, expected, "{method} {}", row.path);
     }

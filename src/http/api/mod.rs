@@ -22,6 +22,7 @@ pub mod permissions;
 pub mod resources;
 pub mod roles;
 pub mod secrets;
+pub mod sign_in;
 pub mod signing_keys;
 pub mod usage;
 pub mod users;

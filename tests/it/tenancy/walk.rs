@@ -26,7 +26,7 @@ enum Met {
 use Met::{Forbidden, NotThere, OwnThings, Unknown};
 
 /// Every managing path. Reviewed: whoever adds a line says what a stranger meets there.
-const PATHS: [(&str, &str, Met); 82] = [
+const PATHS: [(&str, &str, Met); 84] = [
     ("POST", "/v1/keys", Unknown),
     ("GET", "/v1/keys", OwnThings),
     ("POST", "/v1/keys/revoke", NotThere),
@@ -56,6 +56,8 @@ const PATHS: [(&str, &str, Met); 82] = [
     ("GET", "/v1/users/{id}", NotThere),
     ("PATCH", "/v1/users/{id}", Forbidden),
     ("DELETE", "/v1/users/{id}", Forbidden),
+    ("PUT", "/v1/users/{id}/operator", Forbidden),
+    ("POST", "/v1/sign-in-links", Forbidden),
     ("GET", "/v1/me", OwnThings),
     ("POST", "/v1/applications", Unknown),
     ("GET", "/v1/applications", OwnThings),
@@ -150,6 +152,8 @@ fn body(path: &str, home: &Home) -> Value {
         "/v1/organizations/{id}/permissions" => json!({"permissions": null}),
         "/v1/organizations/{id}/members/{user_id}" => json!({"role": "member"}),
         "/v1/users" => json!({"iss": super::SSO, "sub": "ann"}),
+        "/v1/users/{id}/operator" => json!({"operator": true}),
+        "/v1/sign-in-links" => json!({"purpose": "password", "user_id": home.user}),
         "/v1/roles" => json!({"name": "clerk", "kind": "user", "permissions": []}),
         "/v1/resources" => json!({"identifier": PAYMENT}),
         "/v1/resources/{id}/permissions" | "/v1/organizations" | "/v1/keys/{id}" => {
