@@ -5,7 +5,7 @@
 //!
 //! - 8 [`cli`]: one file a command
 //! - 7 [`server`]: the routing table, the port, how it stops
-//! - 6 [`app`]: from a configuration to everything that serves
+//! - 6 [`app`]: from a configuration to everything that serves; [`dashboard`]: the pages for people
 //! - 5 [`http`]: what a request must look like and how an answer is written
 //! - 4 [`broker`]: the use cases, without a word of HTTP or SQL
 //! - 3 [`idp`]: where the machine user behind each key lives
@@ -17,6 +17,7 @@ pub mod app;
 pub mod broker;
 pub mod cli;
 pub mod config;
+pub mod dashboard;
 pub mod domain;
 pub mod http;
 pub mod idp;

@@ -1,7 +1,7 @@
 //! The server: the routing table, the order of the layers, the port, and how it stops.
 //!
-//! [`routes`] is the whole surface, top to bottom, grouped by who calls it: what is not in it is 404, and what has another method
-//! is 405. A row says who may call ([`Access`](crate::http::access::Access)), and the check is put in front of the handler from
+//! [`routes`] is the whole surface for programs, top to bottom, grouped by who calls it, and [`dashboard::pages`] that for people:
+//! what is in neither is 404, and what has another method is 405. A row says who may call ([`Access`](crate::http::access::Access)), and the check is put in front of the handler from
 //! it. Tests hold the table against the OpenAPI document and the list of public routes.
 
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
 use actix_web::web::{self, ServiceConfig};
 
 use crate::app::Observer;
+use crate::dashboard::{self, Dashboard};
 use crate::http::access::Access::{AnyCaller, Client, Gateway, Key, Management, Public};
 use crate::http::access::ManagementAuthenticator;
 use crate::http::address::TrustedProxies;
@@ -21,6 +22,7 @@ use crate::http::api::{
     pending_operations, permissions, resources, roles, secrets, sign_in, signing_keys, usage,
     users,
 };
+use crate::http::error_pages::ErrorPages;
 use crate::http::forward_auth::{self, ForwardAuth, Requirements};
 use crate::http::gate::Gate;
 use crate::http::health::{self, Metrics, Readiness, Stopping};
@@ -438,6 +440,8 @@ pub struct Parts {
     pub readiness: Arc<dyn Readiness>,
     /// What `/metrics` answers.
     pub metrics: Arc<Metrics>,
+    /// The pages for people, if there are any.
+    pub dashboard: Option<Arc<Dashboard>>,
     /// Adds the application data that the handlers take, on each worker.
     pub data: Arc<dyn Fn(&mut ServiceConfig) + Send + Sync>,
 }
@@ -450,7 +454,13 @@ impl Parts {
             ..Default::default()
         };
         let broker = Arc::clone(app.broker());
-        let patterns: Vec<&'static str> = routes().iter().map(|endpoint| endpoint.path).collect();
+        let pages = app.dashboard().enabled;
+        let mut patterns: Vec<&'static str> =
+            routes().iter().map(|endpoint| endpoint.path).collect();
+        if pages {
+            patterns.extend(dashboard::pages().iter().map(|page| page.path));
+        }
+        let dashboard = Arc::new(Dashboard::new(app.dashboard(), broker.issuer()));
         let observer = Observer::new(
             app.log().clone(),
             Arc::clone(broker.clock()),
@@ -483,8 +493,9 @@ impl Parts {
                     broker: Arc::clone(&broker),
                     log: app.log().clone(),
                 }),
-                pages: None,
+                pages: pages.then(|| Arc::clone(&dashboard) as Arc<dyn ErrorPages>),
             },
+            dashboard: pages.then_some(dashboard),
             authenticator: broker,
             readiness: Arc::clone(app.readiness()) as Arc<dyn Readiness>,
             metrics: Arc::new(Metrics(Box::new(figures))),
@@ -513,6 +524,9 @@ fn app(
     > + use<>,
 > {
     let mut table = routes();
+    if parts.dashboard.is_some() {
+        table.extend(dashboard::pages());
+    }
     table.retain(|row| surface.answers(row.path));
     App::new()
         .app_data(web::Data::from(Arc::clone(&parts.authenticator)))
@@ -521,6 +535,11 @@ fn app(
         .app_data(web::Data::from(Arc::clone(rendered)))
         .app_data(web::Data::new(stopping.clone()))
         .configure(|config| (parts.data)(config))
+        .configure(|config| {
+            if let Some(dashboard) = &parts.dashboard {
+                config.app_data(web::Data::from(Arc::clone(dashboard)));
+            }
+        })
         .configure(|config| routing::register(table, config))
         .wrap(Around::new(parts.surroundings.clone()))
 }

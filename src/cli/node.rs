@@ -116,6 +116,22 @@ impl Node {
         base(&self.server)
     }
 
+    /// Where a browser on this machine reaches it, as a URL.
+    pub(super) fn reached_here(&self) -> String {
+        let scheme = if self.server.has_tls() {
+            "https"
+        } else {
+            "http"
+        };
+        let address = match self.address() {
+            address if address.ip().is_unspecified() => {
+                std::net::SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, address.port()))
+            }
+            address => address,
+        };
+        format!("{scheme}://{address}")
+    }
+
     /// Where figures and probes have a port of their own.
     pub(super) fn metrics_address(&self) -> Option<SocketAddr> {
         self.server.metrics_address()

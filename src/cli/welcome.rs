@@ -52,6 +52,9 @@ pub(super) async fn greet(
     if is_new {
         text.push_str(&first_steps(config, globals, &base));
     }
+    if config.dashboard.enabled {
+        text.push_str(&dashboard(node, config, globals).await?);
+    }
     text.push_str("Ctrl-C stops it.\n");
     // Where standard error is closed there is nobody to greet.
     let _ = io::stderr().write_all(text.as_bytes());
@@ -117,6 +120,32 @@ fn root_secret_place(config: &Config, data: &Path) -> String {
             root_secret::path(data).display()
         ),
     }
+}
+
+/// Where people go, and while nobody runs the deployment, the link by which somebody begins to.
+async fn dashboard(
+    node: &Node,
+    config: &Config,
+    globals: &GlobalOptions,
+) -> Result<String, Failure> {
+    let issuer = node.app().broker().issuer();
+    let base = issuer.as_str().trim_end_matches('/');
+    let Some(made) = node.app().broker().first_operator_link().await? else {
+        return Ok(format!("The dashboard: {base}/dashboard\n"));
+    };
+    let ip = node.address().ip();
+    if !ip.is_loopback() && !ip.is_unspecified() {
+        let kagiya = same_kagiya(config, globals);
+        return Ok(format!(
+            "The dashboard: {base}/dashboard. Nobody runs it yet; a link for its first operator:\n  {kagiya} admin sign-in-link --anywhere\n"
+        ));
+    }
+    let here = node.reached_here();
+    Ok(format!(
+        "The dashboard. Nobody runs it yet: open this link on this machine within 15 minutes, once, to be its operator:\n  \
+         {here}/dashboard/links/{}\n",
+        made.secret.expose()
+    ))
 }
 
 fn first_steps(config: &Config, globals: &GlobalOptions, base: &str) -> String {

@@ -50,6 +50,7 @@ fn parts() -> Parts {
         authenticator: Arc::new(Nobody),
         readiness: Arc::new(Nobody),
         metrics: Arc::new(Metrics(Box::new(String::new))),
+        dashboard: None,
         data: Arc::new(|_| {}),
     }
 }
