@@ -9,6 +9,7 @@ mod canary;
 mod cli;
 mod concurrency;
 mod conventions;
+mod dashboard;
 mod doctor;
 mod documents;
 mod exchange_rules;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
+pub(crate) mod browser;
 pub(crate) mod certificates;
 pub(crate) mod corp;
 pub(crate) mod credentials;
@@ -12,6 +13,7 @@ pub(crate) mod keycloak;
 pub(crate) mod line;
 pub(crate) mod node;
 pub(crate) mod openid_issuer;
+pub(crate) mod page;
 pub(crate) mod process;
 pub(crate) mod redactions;
 pub(crate) mod signer;

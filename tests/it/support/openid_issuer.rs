@@ -1,6 +1,8 @@
-//! A small OpenID issuer on loopback: discovery, a JWK set, and tokens for whoever a test wants to be.
+//! A small OpenID issuer on loopback: discovery, a JWK set, tokens for whoever a test wants to be, and the authorization code flow with
+//! PKCE, in which a test says what the person does at its page.
 
-use std::io::{BufRead, BufReader, Write};
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -9,6 +11,8 @@ use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPai
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
+
+use kagiya::domain::secret::SecretText;
 
 use super::signer::Signer;
 use super::test_app::{MANAGEMENT, Setup, TestApp, merged};
@@ -28,7 +32,29 @@ struct State {
     mood: Mood,
     asked: usize,
     stopped: bool,
+    /// Whether it says that it names itself in its answers (RFC 9207).
+    names_itself: bool,
+    codes: HashMap<String, Code>,
+    /// What is told of whoever holds an access token.
+    people: HashMap<String, Value>,
 }
+
+/// What a code can be traded for, once.
+struct Code {
+    challenge: String,
+    redirect_uri: String,
+    tokens: Value,
+}
+
+/// What came with a request.
+struct Asked {
+    path: String,
+    authorization: String,
+    body: Vec<u8>,
+}
+
+/// The secret of our client there.
+pub(crate) const CLIENT_SECRET: &str = "the secret of the client of the dashboard";
 
 /// How it answers.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -54,6 +80,9 @@ impl OpenIdIssuer {
             mood: Mood::Well,
             asked: 0,
             stopped: false,
+            names_itself: true,
+            codes: HashMap::new(),
+            people: HashMap::new(),
         }));
         let seen = Arc::clone(&state);
         std::thread::spawn(move || {
@@ -85,6 +114,7 @@ impl OpenIdIssuer {
         TestApp::setup().config(|config| {
             config.sign_in.issuer = Some(issuer.try_into().unwrap());
             config.sign_in.client_id = Some(CLIENT.to_owned());
+            config.sign_in.client_secret = Some(SecretText::new(CLIENT_SECRET.to_owned()));
             config.sign_in.operators = operators;
         })
     }
@@ -106,6 +136,11 @@ impl OpenIdIssuer {
         let state = self.state();
         let pkcs8 = state.key.to_pkcs8v1().unwrap();
         Signer::es256_of(&state.kid, pkcs8.as_ref())
+    }
+
+    /// Whether it says that it names itself in its answers, and does.
+    pub(crate) fn names_itself(&self, names_itself: bool) {
+        self.state().names_itself = names_itself;
     }
 
     /// How often its JWK set was asked for.
@@ -134,29 +169,116 @@ impl OpenIdIssuer {
             }),
             claims,
         );
-        let token = self.sign(&header, &claims);
+        let token = signed(&self.state(), &claims, header);
         app.witness().keep_token(&token);
         token
     }
 
     /// Signs whatever it is given, with these members in the header; null takes one away.
     pub(crate) fn sign(&self, header: &Value, claims: &Value) -> String {
-        let state = self.state();
-        let header = merged(
-            json!({"alg": "ES256", "typ": "JWT", "kid": state.kid}),
-            header.clone(),
+        signed(&self.state(), claims, header.clone())
+    }
+
+    /// What happens at its page: somebody who was sent to `location` signs in as `sub`, and is sent back to the path and query that are
+    /// answered. `claims` are those of the ID token beside the usual ones, null takes one away; `about` is told beside it.
+    pub(crate) fn authorize(
+        &self,
+        app: &TestApp,
+        location: &str,
+        sub: &str,
+        (claims, about): (Value, Value),
+    ) -> Callback {
+        let url = url::Url::parse(location).unwrap();
+        assert!(
+            location.starts_with(&format!("{}/authorize?", self.url())),
+            "{location}"
         );
-        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
-        let signed = format!("{}.{}", part(&header), part(claims));
-        let signature = state
-            .key
-            .sign(&SystemRandom::new(), signed.as_bytes())
-            .unwrap();
-        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
+        let asked: HashMap<String, String> = url.query_pairs().into_owned().collect();
+        for (name, value) in [
+            ("response_type", "code"),
+            ("client_id", CLIENT),
+            ("code_challenge_method", "S256"),
+        ] {
+            assert_eq!(asked[name], value, "{name}");
+        }
+        assert!(asked["scope"].split(' ').any(|scope| scope == "openid"));
+        // Each is 256 bits, and no two attempts have one in common.
+        for name in ["state", "nonce", "code_challenge"] {
+            assert_eq!(asked[name].len(), 43, "{name}");
+        }
+        let now = app.now().as_second();
+        let id = merged(
+            json!({
+                "iss": self.url(), "sub": sub, "aud": CLIENT, "iat": now, "exp": now + 300, "nonce": asked["nonce"],
+            }),
+            claims,
+        );
+        let access_token = self.token(app, sub);
+        let mut state = self.state();
+        let id_token = signed(&state, &id, json!({}));
+        app.witness().keep_token(&id_token);
+        state
+            .people
+            .insert(access_token.clone(), merged(json!({"sub": sub}), about));
+        let code = format!("code-{}-{}", state.codes.len(), asked["state"]);
+        app.witness().keep(&code);
+        let tokens = json!({"access_token": access_token, "token_type": "Bearer", "expires_in": 300, "id_token": id_token});
+        let kept = Code {
+            challenge: asked["code_challenge"].clone(),
+            redirect_uri: asked["redirect_uri"].clone(),
+            tokens,
+        };
+        state.codes.insert(code.clone(), kept);
+        let mut answer = vec![
+            ("code".to_owned(), code),
+            ("state".to_owned(), asked["state"].clone()),
+        ];
+        if state.names_itself {
+            answer.push(("iss".to_owned(), self.url()));
+        }
+        Callback {
+            path: url::Url::parse(&asked["redirect_uri"])
+                .unwrap()
+                .path()
+                .to_owned(),
+            answer,
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// With what somebody is sent back.
+#[derive(Clone)]
+pub(crate) struct Callback {
+    path: String,
+    answer: Vec<(String, String)>,
+}
+
+impl Callback {
+    /// With another value, or without one.
+    pub(crate) fn with(mut self, name: &str, value: Option<&str>) -> Self {
+        self.answer.retain(|(other, _)| other != name);
+        self.answer
+            .extend(value.map(|value| (name.to_owned(), value.to_owned())));
+        self
+    }
+
+    /// With one more value.
+    pub(crate) fn twice(mut self, name: &str) -> Self {
+        let again = self.answer.iter().find(|(other, _)| other == name).cloned();
+        self.answer.extend(again);
+        self
+    }
+
+    /// The path and query.
+    pub(crate) fn path(&self) -> String {
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(&self.answer)
+            .finish();
+        format!("{}?{query}", self.path)
     }
 }
 
@@ -177,51 +299,126 @@ fn url(address: SocketAddr) -> String {
     format!("http://{address}")
 }
 
+fn signed(state: &State, claims: &Value, header: Value) -> String {
+    let header = merged(
+        json!({"alg": "ES256", "typ": "JWT", "kid": state.kid}),
+        header,
+    );
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let signed = format!("{}.{}", part(&header), part(claims));
+    let signature = state
+        .key
+        .sign(&SystemRandom::new(), signed.as_bytes())
+        .unwrap();
+    format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
+}
+
+fn read(connection: &TcpStream) -> Asked {
+    let mut reader = BufReader::new(connection.try_clone().unwrap());
+    let mut line = String::new();
+    let _ = reader.read_line(&mut line);
+    let path = line.split(' ').nth(1).unwrap_or_default().to_owned();
+    let (mut authorization, mut length) = (String::new(), 0);
+    let mut header = String::new();
+    while reader.read_line(&mut header).is_ok_and(|read| read > 2) {
+        let (name, value) = header.split_once(':').unwrap_or_default();
+        match name.to_ascii_lowercase().as_str() {
+            "authorization" => value.trim().clone_into(&mut authorization),
+            "content-length" => length = value.trim().parse().unwrap_or(0),
+            _ => {}
+        }
+        header.clear();
+    }
+    let mut body = vec![0; length];
+    let _ = reader.read_exact(&mut body);
+    Asked {
+        path,
+        authorization,
+        body,
+    }
+}
+
 fn answer(mut connection: TcpStream, address: SocketAddr, state: &mut State) {
     if state.mood == Mood::Down {
         return;
     }
-    let mut line = String::new();
-    let mut reader = BufReader::new(connection.try_clone().unwrap());
-    let _ = reader.read_line(&mut line);
-    let mut header = String::new();
-    while reader.read_line(&mut header).is_ok_and(|read| read > 2) {
-        header.clear();
-    }
+    let asked = read(&connection);
     let base = url(address);
-    let path = line.split(' ').nth(1).unwrap_or_default();
-    let body = match path {
-        "/.well-known/openid-configuration" if state.mood == Mood::Redirects => None,
-        "/.well-known/openid-configuration" | "/moved" => {
-            let issuer = match state.mood {
-                Mood::Pretends => "https://another.example.com",
-                _ => base.as_str(),
-            };
-            Some(json!({"issuer": issuer, "jwks_uri": format!("{base}/keys")}))
-        }
+    let (status, body) = match asked.path.as_str() {
+        "/.well-known/openid-configuration" if state.mood == Mood::Redirects => (302, Value::Null),
+        "/.well-known/openid-configuration" | "/moved" => (200, discovery(&base, state)),
         "/keys" => {
             state.asked += 1;
             let point = state.key.public_key().as_ref();
             let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
-            Some(json!({"keys": [{
+            let keys = json!({"keys": [{
                 "kty": "EC", "crv": "P-256", "x": part(&point[1..33]), "y": part(&point[33..]), "kid": state.kid,
                 "alg": "ES256", "use": "sig",
-            }]}))
+            }]});
+            (200, keys)
         }
-        _ => None,
-    };
-    let _ = match body {
-        Some(body) => {
-            let body = body.to_string();
-            write!(
-                connection,
-                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-                body.len()
-            )
+        "/token" => match trade(state, &asked) {
+            Ok(tokens) => (200, tokens),
+            Err(error) => (400, json!({"error": error})),
+        },
+        "/userinfo" => {
+            let token = asked.authorization.strip_prefix("Bearer ");
+            match token.and_then(|token| state.people.get(token)) {
+                Some(person) => (200, person.clone()),
+                None => (401, json!({"error": "invalid_token"})),
+            }
         }
-        None => write!(
-            connection,
-            "HTTP/1.1 302 Found\r\nLocation: {base}/moved\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-        ),
+        _ => (302, Value::Null),
     };
+    let place = if status == 302 {
+        format!("Location: {base}/moved\r\n")
+    } else {
+        String::new()
+    };
+    let body = if body.is_null() {
+        String::new()
+    } else {
+        body.to_string()
+    };
+    let _ = write!(
+        connection,
+        "HTTP/1.1 {status} X\r\n{place}Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+}
+
+fn discovery(base: &str, state: &State) -> Value {
+    let issuer = match state.mood {
+        Mood::Pretends => "https://another.example.com",
+        _ => base,
+    };
+    json!({
+        "issuer": issuer, "jwks_uri": format!("{base}/keys"), "authorization_endpoint": format!("{base}/authorize"),
+        "token_endpoint": format!("{base}/token"), "userinfo_endpoint": format!("{base}/userinfo"),
+        "authorization_response_iss_parameter_supported": state.names_itself,
+    })
+}
+
+/// The token endpoint: the code once, from where it was sent, by our client, with the verifier of the attempt.
+fn trade(state: &mut State, asked: &Asked) -> Result<Value, &'static str> {
+    let fields: HashMap<String, String> = url::form_urlencoded::parse(&asked.body)
+        .into_owned()
+        .collect();
+    let field = |name: &str| fields.get(name).map(String::as_str).unwrap_or_default();
+    let encoded =
+        |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    let client = format!("{}:{}", encoded(CLIENT), encoded(CLIENT_SECRET));
+    let client = base64::engine::general_purpose::STANDARD.encode(client);
+    if asked.authorization != format!("Basic {client}") {
+        return Err("invalid_client");
+    }
+    let code = state.codes.remove(field("code")).ok_or("invalid_grant")?;
+    let digest = aws_lc_rs::digest::digest(
+        &aws_lc_rs::digest::SHA256,
+        field("code_verifier").as_bytes(),
+    );
+    let fits = field("grant_type") == "authorization_code"
+        && field("redirect_uri") == code.redirect_uri
+        && URL_SAFE_NO_PAD.encode(digest) == code.challenge;
+    fits.then_some(code.tokens).ok_or("invalid_grant")
 }
