@@ -12,6 +12,7 @@ mod memberships;
 mod operators;
 mod pages;
 mod provider;
+mod real_browser;
 mod sessions;
 mod sign_in;
 mod weight;
