@@ -128,7 +128,7 @@ async fn resource(
         format!("https://{algorithm}.bench.example.com").parse()?;
     let scope: ScopeToken = "read:bench".parse()?;
     let there = broker
-        .resources(caller, None, 200)
+        .resources(caller, None, None, 200)
         .await?
         .iter()
         .any(|resource| resource.identifier == identifier);
@@ -152,7 +152,7 @@ async fn resource(
 }
 
 async fn organization(broker: &Broker, caller: &Caller) -> Result<OrganizationId, Box<dyn Error>> {
-    if let Some(found) = broker.organizations(caller, None, 1).await?.pop() {
+    if let Some(found) = broker.organizations(caller, None, None, 1).await?.pop() {
         return Ok(found.organization.id);
     }
     let new = NewOrganization {

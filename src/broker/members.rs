@@ -37,12 +37,14 @@ impl Broker {
         &self,
         organization: OrganizationId,
         caller: &Caller,
+        text: Option<String>,
         after: Option<Place>,
         limit: usize,
     ) -> Result<Vec<(Membership, User)>, Error> {
         self.organization(organization, caller).await?;
         let page = self.store.read(move |connection| {
-            let members = memberships::list(connection, &organization, after.as_ref(), limit)?;
+            let narrowed = (&organization, text.as_deref());
+            let members = memberships::list(connection, narrowed, after.as_ref(), limit)?;
             let ids: Vec<&str> = members
                 .iter()
                 .map(|member| member.user_id.as_str())

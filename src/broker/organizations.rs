@@ -164,12 +164,14 @@ impl Broker {
     pub async fn organizations(
         &self,
         caller: &Caller,
+        text: Option<String>,
         after: Option<Place>,
         limit: usize,
     ) -> Result<Vec<ShownOrganization>, Error> {
         let only = caller.organizations("organizations:read");
         let page = move |connection: &mut store::Connection| {
-            organizations::list(connection, only.as_deref(), after.as_ref(), limit)
+            let narrowed = (only.as_deref(), text.as_deref());
+            organizations::list(connection, narrowed, after.as_ref(), limit)
         };
         let found = self.store.read(page).await?;
         let catalogue = self.catalogue().await?;

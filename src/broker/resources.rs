@@ -193,12 +193,14 @@ impl Broker {
     pub async fn resources(
         &self,
         caller: &Caller,
+        text: Option<String>,
         after: Option<Place>,
         limit: usize,
     ) -> Result<Vec<Resource>, Error> {
         let within = self.allowance_of(caller, "resources:read").await?;
         let page = move |connection: &mut store::Connection| {
-            resources::list(connection, &within, after.as_ref(), limit)
+            let narrowed = (&within, text.as_deref());
+            resources::list(connection, narrowed, after.as_ref(), limit)
         };
         Ok(self.store.read(page).await?)
     }

@@ -116,13 +116,14 @@ impl Broker {
     pub async fn roles(
         &self,
         caller: &Caller,
-        kind: Option<RoleKind>,
+        (kind, text): (Option<RoleKind>, Option<String>),
         after: Option<Place>,
         limit: usize,
     ) -> Result<Vec<ShownRole>, Error> {
         let within = self.allowance_of(caller, "roles:read").await?;
         let page = move |connection: &mut store::Connection| {
-            roles::list(connection, (kind, &within), after.as_ref(), limit)
+            let narrowed = (kind, text.as_deref(), &within);
+            roles::list(connection, narrowed, after.as_ref(), limit)
         };
         let found = self.store.read(page).await?;
         let catalogue = self.catalogue().await?;

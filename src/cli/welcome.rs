@@ -20,7 +20,7 @@ pub(super) async fn greet(
 ) -> Result<(), Failure> {
     let store = node.app().broker().store();
     let is_new = store
-        .read(|connection| organizations::list(connection, None, None, 1))
+        .read(|connection| organizations::list(connection, (None, None), None, 1))
         .await?
         .is_empty();
     let (address, data) = (node.address(), absolute(&config.database.data_dir));

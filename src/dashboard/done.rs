@@ -70,6 +70,15 @@ done! {
     PermissionDeleted "permission-deleted" "done-permission-deleted";
     RoleChanged "role-changed" "done-role-changed";
     RoleDeleted "role-deleted" "done-role-deleted";
+    ApplicationChanged "application-changed" "done-application-changed";
+    ApplicationRoles "application-roles" "done-application-roles";
+    ApplicationDisabled "application-disabled" "done-application-disabled";
+    ApplicationEnabled "application-enabled" "done-application-enabled";
+    ApplicationDeleted "application-deleted" "done-application-deleted";
+    ClientSecretRemoved "client-secret-removed" "done-client-secret-removed";
+    ExchangeRuleMade "exchange-rule-made" "done-exchange-rule-made";
+    ExchangeRuleChanged "exchange-rule-changed" "done-exchange-rule-changed";
+    ExchangeRuleDeleted "exchange-rule-deleted" "done-exchange-rule-deleted";
     PersonDisabled "person-disabled" "done-person-disabled";
     PersonEnabled "person-enabled" "done-person-enabled";
     OperatorGranted "operator-granted" "done-operator-granted";

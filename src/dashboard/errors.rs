@@ -43,6 +43,14 @@ impl Wrong {
 pub fn of_form(words: Words, error: Error, fields: &[&'static str]) -> Result<Wrong, Problem> {
     let here = |name: &str| fields.iter().copied().find(|field| *field == name);
     match error {
+        Error::Invalid { field, reason } if field == "jwks" && here("jwks").is_some() => {
+            let text = if reason.contains("private key") {
+                words.t("wrong-jwks-private")
+            } else {
+                words.t("wrong-jwks")
+            };
+            Ok(Wrong::one("jwks", text))
+        }
         Error::Invalid { field, reason } => {
             let root = field.split(['[', '.']).next().unwrap_or_default();
             let name = match root {
@@ -95,6 +103,9 @@ fn reason_words(words: Words, reason: &str) -> Text {
         "there is no such member of the organization" | "there is no such person" => {
             words.t("wrong-no-such-person")
         }
+        "there is no such application" => words.t("wrong-application-id"),
+        "must name at least one scope" => words.t("wrong-no-permission"),
+        "one of delegation and impersonation must be true" => words.t("wrong-no-mode"),
         _ => words.t("wrong-value"),
     }
 }
@@ -121,6 +132,8 @@ fn conflict_words(words: Words, conflict: &Conflict) -> Option<(&'static str, Te
         Conflict::SecretInUse(_) => ("", words.t("wrong-secret-in-use")),
         Conflict::SecretState(_) => ("", words.t("wrong-secret-state")),
         Conflict::ResourceReserved => ("", words.t("wrong-reserved")),
+        Conflict::TooManySecrets => ("", words.t("wrong-too-many-secrets")),
+        Conflict::ExchangeRuleExists => ("", words.t("wrong-rule-exists")),
         Conflict::UserInUse(by) => ("", words.one("wrong-user-in-use", "by", by.join(", "))),
         _ => return None,
     })

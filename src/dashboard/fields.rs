@@ -32,6 +32,11 @@ impl Fields {
         Self(owned.collect())
     }
 
+    /// As if it had sent one more.
+    pub fn add(&mut self, name: &str, value: &str) {
+        self.0.push((name.to_owned(), value.to_owned()));
+    }
+
     /// The first value of a name, trimmed; empty where there is none.
     pub fn text(&self, name: &str) -> &str {
         self.raw(name).trim()

@@ -220,11 +220,7 @@ impl LimitTexts {
             .value(self.expires.clone())
             .help(words.t("field-expires-help"))
             .error(wrong.of("expires"));
-        let addresses = Field::text("addresses", words.t("field-addresses"))
-            .kind(Kind::Area)
-            .value(self.addresses.clone())
-            .help(words.t("field-addresses-help"))
-            .error(wrong.of("addresses"));
+        let addresses = addresses_field(words, &self.addresses, wrong);
         let rate = Field::text("rate", words.t("field-rate"))
             .kind(Kind::Number {
                 min: 1,
@@ -261,6 +257,15 @@ impl LimitTexts {
             parts: vec![expires.into(), addresses.into(), rate.into(), per.into()],
         }
     }
+}
+
+/// The networks that something may come from, one a line.
+pub fn addresses_field(words: Words, value: &str, wrong: &Wrong) -> Field {
+    Field::text("addresses", words.t("field-addresses"))
+        .kind(Kind::Area)
+        .value(value)
+        .help(words.t("field-addresses-help"))
+        .error(wrong.of("addresses"))
 }
 
 /// A single address as a network of one.

@@ -8,7 +8,7 @@ use super::errors::{Wrong, of_form};
 use super::fields::Fields;
 use super::language::{Text, Words};
 use super::organization::overseen;
-use super::paging::{Address, ROWS, after, cut};
+use super::paging::{Address, ROWS, after, cut, search, sought};
 use super::place::{Place, Topic};
 use super::view::{
     Action, Block, Choice, Column, Empty, Fact, Field, Form, Kind, Notice, Page, Part, Row, Table,
@@ -46,7 +46,7 @@ async fn user_roles(person: &Person) -> Result<Vec<ShownRole>, Problem> {
     let kind = Some(RoleKind::User);
     Ok(person
         .broker
-        .roles(person.caller(), kind, None, ROLES)
+        .roles(person.caller(), (kind, None), None, ROLES)
         .await?)
 }
 
@@ -72,9 +72,15 @@ pub async fn list(person: Person, Id(id): Id<OrganizationId>) -> Result<HttpResp
     let base = format!("{}/members", place.base());
     let (broker, caller) = (&person.broker, person.caller());
     let mut members = broker
-        .members(id, caller, after(&person.query), ROWS + 1)
+        .members(
+            id,
+            caller,
+            sought(&person.query),
+            after(&person.query),
+            ROWS + 1,
+        )
         .await?;
-    let address = Address::new(&base, &person.query, &[]);
+    let address = Address::new(&base, &person.query, &["q"]);
     let pager = cut(words, &mut members, &address, |(member, user)| {
         (member.created_at, user.id.to_string())
     });
@@ -96,7 +102,15 @@ pub async fn list(person: Person, Id(id): Id<OrganizationId>) -> Result<HttpResp
         words.t("invite"),
         format!("{}/invitations/new", place.base()),
     );
-    page = if members.is_empty() {
+    if !members.is_empty() || address.is_narrowed() {
+        page = page.block(search(words, &address, &person.query));
+    }
+    page = if members.is_empty() && address.is_narrowed() {
+        page.block(Empty {
+            text: words.t("nothing-fits"),
+            action: None,
+        })
+    } else if members.is_empty() {
         page.block(Empty {
             text: words.t("members-none"),
             action: Some(Action {

@@ -6,6 +6,7 @@
 //! pages: [`cookies`], [`forgery`], and the policy that each page is sent with ([`visit::POLICY`]).
 
 pub mod account;
+pub mod applications;
 pub mod assets;
 pub mod attention;
 pub mod audit;
@@ -156,6 +157,7 @@ pub fn pages() -> Vec<Endpoint> {
         post("/dashboard/found/stop", Person, found::stop),
     ];
     pages.extend(keys::pages());
+    pages.extend(applications::pages());
     pages.extend(organization::pages());
     pages.extend(operator::pages());
     pages

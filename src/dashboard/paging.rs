@@ -5,8 +5,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::fields::Fields;
 use super::language::{Text, Words};
-use super::view::Pager;
+use super::view::{Field, Filter, Pager};
 use crate::broker::overview::{Side, SortValue, SortedPlace};
+use crate::domain::text;
 use crate::http::page::Cursor;
 use crate::store::Place;
 
@@ -112,6 +113,23 @@ pub fn cut<T>(
         newer: None,
         older,
         labels: Some(labels(words)),
+    }
+}
+
+/// What a query looks for in names; nothing where it looks for none, or for what no name can be.
+pub fn sought(query: &Fields) -> Option<String> {
+    query.given("q").and_then(|text| text::name(text).ok())
+}
+
+/// A field that looks for names, above a list that nothing else narrows.
+pub fn search(words: Words, address: &Address<'_>, query: &Fields) -> Filter {
+    Filter {
+        action: address.bare(),
+        fields: vec![Field::text("q", words.t("search")).value(query.text("q"))],
+        submit: words.t("filter"),
+        clear: address
+            .is_narrowed()
+            .then(|| (words.t("filter-clear"), address.bare())),
     }
 }
 

@@ -33,6 +33,8 @@ pub enum Topic {
     None,
     /// Keys.
     Keys,
+    /// Machine-to-machine applications.
+    Applications,
     /// A key that somebody found.
     Found,
     /// Use.
@@ -55,6 +57,8 @@ pub enum Topic {
     Resources,
     /// Roles.
     Roles,
+    /// Who may trade whose tokens for what.
+    ExchangeRules,
     /// Signing keys and secrets.
     Security,
 }
@@ -191,7 +195,7 @@ impl Person {
         }
         let found = self
             .broker
-            .organizations(self.caller(), None, SHOWN + 1)
+            .organizations(self.caller(), None, None, SHOWN + 1)
             .await?;
         let many = found.len() > SHOWN;
         let link = |id: OrganizationId, name: String| PlaceLink {
@@ -251,6 +255,7 @@ impl Person {
             },
             Place::Organization(_) if self.oversees(place) => vec![
                 section(words.t("keys"), "keys", Topic::Keys),
+                section(words.t("applications"), "applications", Topic::Applications),
                 section(words.t("usage"), "usage", Topic::Usage),
                 section(words.t("attention"), "attention", Topic::Attention),
                 section(words.t("members"), "members", Topic::Members),
@@ -273,6 +278,7 @@ impl Person {
     ) -> Vec<Section> {
         vec![
             section(words.t("keys"), "keys", Topic::Keys),
+            section(words.t("applications"), "applications", Topic::Applications),
             section(
                 words.t("organizations"),
                 "/dashboard/organizations",
@@ -285,6 +291,11 @@ impl Person {
                 Topic::Resources,
             ),
             section(words.t("roles"), "/dashboard/roles", Topic::Roles),
+            section(
+                words.t("exchange-rules"),
+                "/dashboard/exchange-rules",
+                Topic::ExchangeRules,
+            ),
             section(words.t("usage"), "usage", Topic::Usage),
             section(words.t("attention"), "attention", Topic::Attention),
             section(words.t("security"), "/dashboard/security", Topic::Security),

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use diesel::prelude::*;
 
-use super::schema::{membership_roles, memberships};
+use super::row::{like, lower, lower_or_null};
+use super::schema::{membership_roles, memberships, people, users};
 use super::{Connection, Error, Place, Timestamp};
 use crate::domain::id::{OrganizationId, RoleId, UserId};
 use crate::domain::user::Membership;
@@ -113,10 +114,11 @@ pub fn of_user(connection: &mut Connection, user: &UserId) -> Result<Vec<Members
     with_roles(connection, rows)
 }
 
-/// A page of an organization's members, newest first; a place is told by the user's id.
+/// A page of an organization's members, newest first; a place is told by the user's id; if a text is given, with it in a name or the
+/// id.
 pub fn list(
     connection: &mut Connection,
-    organization: &OrganizationId,
+    (organization, text): (&OrganizationId, Option<&str>),
     after: Option<&Place>,
     limit: usize,
 ) -> Result<Vec<Membership>, Error> {
@@ -126,6 +128,25 @@ pub fn list(
         .order((memberships::created_at.desc(), memberships::user_id.desc()))
         .limit(super::count(limit))
         .into_boxed();
+    if let Some(text) = text {
+        let pattern = like(text);
+        let named = users::table
+            .left_join(people::table)
+            .filter(
+                lower_or_null(users::name)
+                    .like(pattern.clone())
+                    .escape('!')
+                    .assume_not_null()
+                    .or(lower_or_null(people::login_name.nullable())
+                        .like(pattern.clone())
+                        .escape('!')
+                        .assume_not_null())
+                    .or(lower(users::subject).like(pattern.clone()).escape('!'))
+                    .or(users::id.like(pattern).escape('!')),
+            )
+            .select(users::id);
+        query = query.filter(memberships::user_id.eq_any(named));
+    }
     if let Some(Place { at, id }) = after {
         let at = Timestamp::from(*at);
         query = query.filter(

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use diesel::prelude::*;
 
+use super::row::{like, lower, lower_or_null};
 use super::schema::{api_keys, organization_permissions, organizations};
 use super::{Connection, Error, Place, Timestamp};
 use crate::domain::id::{OrganizationId, PermissionId};
@@ -148,10 +149,10 @@ fn with_permissions(
     rows.into_iter().map(assemble).collect()
 }
 
-/// A page of them, newest first; only those of `only` if that is given.
+/// A page of them, newest first; only those of `only`, and with this text in the name, the slug or the id, if that is given.
 pub fn list(
     connection: &mut Connection,
-    only: Option<&[OrganizationId]>,
+    (only, text): (Option<&[OrganizationId]>, Option<&str>),
     after: Option<&Place>,
     limit: usize,
 ) -> Result<Vec<Organization>, Error> {
@@ -163,6 +164,19 @@ pub fn list(
     if let Some(ids) = only {
         let ids: Vec<&str> = ids.iter().map(OrganizationId::as_str).collect();
         query = query.filter(organizations::id.eq_any(ids));
+    }
+    if let Some(text) = text {
+        let pattern = like(text);
+        query = query.filter(
+            lower(organizations::name)
+                .like(pattern.clone())
+                .escape('!')
+                .or(lower_or_null(organizations::slug)
+                    .like(pattern.clone())
+                    .escape('!')
+                    .assume_not_null())
+                .or(organizations::id.like(pattern).escape('!')),
+        );
     }
     if let Some(Place { at, id }) = after {
         let at = Timestamp::from(*at);

@@ -2,6 +2,7 @@
 
 use diesel::prelude::*;
 
+use super::row::{like, lower, lower_or_null};
 use super::schema::{permissions, resources};
 use super::{Connection, Error, Place, Timestamp};
 use crate::domain::allowance::Allowance;
@@ -143,10 +144,11 @@ pub fn find_by_identifier(
     row.map(Resource::try_from).transpose()
 }
 
-/// A page of them, newest first; of those that have a permission `within`.
+/// A page of them, newest first; of those that have a permission `within`; if a text is given, with it in the name, the
+/// identifier or the id.
 pub fn list(
     connection: &mut Connection,
-    within: &Allowance,
+    (within, text): (&Allowance, Option<&str>),
     after: Option<&Place>,
     limit: usize,
 ) -> Result<Vec<Resource>, Error> {
@@ -160,6 +162,19 @@ pub fn list(
             .filter(permissions::id.eq_any(ids))
             .select(permissions::resource_id);
         query = query.filter(resources::id.eq_any(there));
+    }
+    if let Some(text) = text {
+        let pattern = like(text);
+        query = query.filter(
+            lower_or_null(resources::name)
+                .like(pattern.clone())
+                .escape('!')
+                .assume_not_null()
+                .or(lower(resources::identifier)
+                    .like(pattern.clone())
+                    .escape('!'))
+                .or(resources::id.like(pattern).escape('!')),
+        );
     }
     if let Some(Place { at, id }) = after {
         let at = Timestamp::from(*at);

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use diesel::prelude::*;
 
+use super::row::{like, lower};
 use super::schema::{application_roles, membership_roles, role_permissions, roles};
 use super::{Connection, Error, Place, Timestamp};
 use crate::domain::allowance::Allowance;
@@ -111,10 +112,11 @@ pub fn find_all(connection: &mut Connection, ids: &[RoleId]) -> Result<Vec<Role>
     with_permissions(connection, rows)
 }
 
-/// A page of them, newest first: of any kind or of one, and of those that bundle nothing beyond `within`.
+/// A page of them, newest first: of any kind or of one, of those that bundle nothing beyond `within`; if a text is given, with it
+/// in the name or the id.
 pub fn list(
     connection: &mut Connection,
-    (kind, within): (Option<RoleKind>, &Allowance),
+    (kind, text, within): (Option<RoleKind>, Option<&str>, &Allowance),
     after: Option<&Place>,
     limit: usize,
 ) -> Result<Vec<Role>, Error> {
@@ -125,6 +127,15 @@ pub fn list(
         .into_boxed();
     if let Some(kind) = kind {
         query = query.filter(roles::kind.eq(kind.as_str()));
+    }
+    if let Some(text) = text {
+        let pattern = like(text);
+        query = query.filter(
+            lower(roles::name)
+                .like(pattern.clone())
+                .escape('!')
+                .or(roles::id.like(pattern).escape('!')),
+        );
     }
     if let Allowance::Only(permissions) = within {
         let within: Vec<&str> = permissions.iter().map(PermissionId::as_str).collect();

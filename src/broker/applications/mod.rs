@@ -185,20 +185,21 @@ impl Broker {
         Ok(show(found, &*self.catalogue().await?))
     }
 
-    /// A page of them, newest first.
+    /// A page of them, newest first; of an organization, or with this text in the name or the id.
     ///
     /// # Errors
     /// When the database does not answer.
     pub async fn applications(
         &self,
         caller: &Caller,
-        organization: Option<OrganizationId>,
+        (organization, text): (Option<OrganizationId>, Option<String>),
         after: Option<Place>,
         limit: usize,
     ) -> Result<Vec<ShownApplication>, Error> {
         let within = caller.within(organization, "applications:read");
         let found = self.store.read(move |connection| {
-            let page = applications::list(connection, within.as_deref(), after.as_ref(), limit)?;
+            let narrowed = (within.as_deref(), text.as_deref());
+            let page = applications::list(connection, narrowed, after.as_ref(), limit)?;
             client::with_permissions(connection, page)
         });
         let found = found.await?;

@@ -11,6 +11,22 @@ use crate::store::applications::users;
 use crate::store::{self, Change, applications, exchange_rules};
 
 impl Broker {
+    /// What refers to it, in words, some of each kind.
+    ///
+    /// # Errors
+    /// Not there, or not the caller's.
+    pub async fn application_users(
+        &self,
+        id: ApplicationId,
+        caller: &Caller,
+    ) -> Result<Vec<String>, Error> {
+        self.application(id, caller).await?;
+        let users = self
+            .store
+            .read(move |connection| users::of(connection, &id, NAMED));
+        Ok(users.await?)
+    }
+
     /// Removes one with its secrets; what refers to it goes with it if that is asked for.
     ///
     /// # Errors

@@ -123,7 +123,7 @@ async fn owner_field(
     let chosen = sent.text("owner");
     let members = person
         .broker
-        .members(id, person.caller(), None, MEMBERS)
+        .members(id, person.caller(), None, None, MEMBERS)
         .await?;
     let mut choices = vec![Choice::words(
         "",
@@ -187,7 +187,8 @@ pub async fn make(
         "page: make a key",
         fields.raw("attempt"),
         &fields.bytes(),
-    );
+    )
+    .of(person.caller().clone());
     let answer = match person.broker.begin(&mut attempt).await {
         Ok(Some(answer)) => answer,
         Ok(None) => match create(&person, new, &attempt).await {

@@ -36,7 +36,7 @@ async fn owner_form(person: &Person, key: &ShownKey, wrong: &Wrong) -> Result<Pa
     }
     let members = person
         .broker
-        .members(organization, person.caller(), None, MEMBERS)
+        .members(organization, person.caller(), None, None, MEMBERS)
         .await?;
     let now = key.stored.key.owner;
     let mut choices = vec![Choice::words("", words.t("owner-nobody"), now.is_none())];

@@ -92,7 +92,8 @@ pub async fn rotate(sent: PersonForm, Id(id): Id<KeyId>) -> Result<HttpResponse,
         &format!("page: rotate {id}"),
         fields.raw("attempt"),
         &fields.bytes(),
-    );
+    )
+    .of(person.caller().clone());
     let answer = match person.broker.begin(&mut attempt).await {
         Ok(Some(answer)) => answer,
         Ok(None) => {

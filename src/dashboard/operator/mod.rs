@@ -1,5 +1,6 @@
 //! The pages of operators: what belongs to the deployment.
 
+pub mod exchange_rules;
 pub mod organizations;
 pub mod people;
 pub mod resource_removal;
@@ -14,7 +15,7 @@ use crate::http::routing::{Endpoint, get, post};
 
 /// The pages of operators.
 pub fn pages() -> Vec<Endpoint> {
-    vec![
+    let mut pages = vec![
         get("/dashboard/organizations", SignedIn, organizations::list),
         get("/dashboard/organizations/new", SignedIn, organizations::ask),
         post(
@@ -128,7 +129,9 @@ pub fn pages() -> Vec<Endpoint> {
             SignedIn,
             security::retire_secret,
         ),
-    ]
+    ];
+    pages.extend(exchange_rules::pages());
+    pages
 }
 
 /// To anybody but an operator these pages are not there.

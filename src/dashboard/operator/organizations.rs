@@ -12,7 +12,7 @@ use crate::dashboard::format::grouped;
 use crate::dashboard::keys::name_words;
 use crate::dashboard::markup::Markup;
 use crate::dashboard::organization::{overseen, read_slug};
-use crate::dashboard::paging::{Address, ROWS, after, cut};
+use crate::dashboard::paging::{Address, ROWS, after, cut, search, sought};
 use crate::dashboard::place::{Place, Topic};
 use crate::dashboard::view::{
     Action, Column, Empty, Field, Form, Notice, Page, Part, Row, Table, Tone, Value,
@@ -34,9 +34,14 @@ pub async fn list(person: Person) -> Result<HttpResponse, Problem> {
     let words = person.words;
     let mut found = person
         .broker
-        .organizations(person.caller(), after(&person.query), ROWS + 1)
+        .organizations(
+            person.caller(),
+            sought(&person.query),
+            after(&person.query),
+            ROWS + 1,
+        )
         .await?;
-    let address = Address::new("/dashboard/organizations", &person.query, &[]);
+    let address = Address::new("/dashboard/organizations", &person.query, &["q"]);
     let pager = cut(words, &mut found, &address, |shown| {
         let organization = &shown.organization;
         (organization.created_at, organization.id.to_string())
@@ -47,6 +52,15 @@ pub async fn list(person: Person) -> Result<HttpResponse, Problem> {
         tone: Tone::Accent,
     };
     let mut page = Page::new(words.t("organizations"));
+    if found.is_empty() && address.is_narrowed() {
+        page = page
+            .block(search(words, &address, &person.query))
+            .block(Empty {
+                text: words.t("nothing-fits"),
+                action: None,
+            });
+        return person.page(Place::All, Topic::Organizations, page).await;
+    }
     if found.is_empty() {
         page = page.block(Empty {
             text: words.t("organizations-none"),
@@ -92,6 +106,7 @@ pub async fn list(person: Person) -> Result<HttpResponse, Problem> {
     let make = make();
     page = page
         .action(make.label, make.href)
+        .block(search(words, &address, &person.query))
         .block(Table {
             caption: words.t("organizations"),
             columns: ["name", "permissions", "max-keys", "state", "made"]

@@ -151,7 +151,7 @@ async fn page(person: &Person, id: UserId, wrong: &Wrong) -> Result<Page, Proble
     let shown = person.broker.person_shown(id, person.caller()).await?;
     let organizations = person
         .broker
-        .organizations(person.caller(), None, ORGANIZATIONS)
+        .organizations(person.caller(), None, None, ORGANIZATIONS)
         .await?;
     let name = |id: &OrganizationId| {
         let found = organizations

@@ -10,7 +10,7 @@ use crate::dashboard::errors::{Wrong, of_form};
 use crate::dashboard::fields::Fields;
 use crate::dashboard::language::Words;
 use crate::dashboard::markup::Markup;
-use crate::dashboard::paging::{Address, ROWS, after, cut};
+use crate::dashboard::paging::{Address, ROWS, after, cut, search, sought};
 use crate::dashboard::place::{Place, Topic};
 use crate::dashboard::view::{
     Action, Block, Choice, Column, Empty, Fact, Field, Form, Guide, Kind, Notice, Page, Row, Table,
@@ -35,9 +35,14 @@ pub async fn list(person: Person) -> Result<HttpResponse, Problem> {
     let words = person.words;
     let mut found = person
         .broker
-        .resources(person.caller(), after(&person.query), ROWS + 1)
+        .resources(
+            person.caller(),
+            sought(&person.query),
+            after(&person.query),
+            ROWS + 1,
+        )
         .await?;
-    let address = Address::new("/dashboard/resources", &person.query, &[]);
+    let address = Address::new("/dashboard/resources", &person.query, &["q"]);
     let pager = cut(words, &mut found, &address, |resource| {
         (resource.created_at, resource.id.to_string())
     });
@@ -64,7 +69,16 @@ pub async fn list(person: Person) -> Result<HttpResponse, Problem> {
     };
     let own = found.iter().all(|resource| resource.reserved);
     let mut page = Page::new(words.t("resources")).lead(words.t("resources-lead"));
-    if own {
+    if found.is_empty() && address.is_narrowed() {
+        page = page
+            .block(search(words, &address, &person.query))
+            .block(Empty {
+                text: words.t("nothing-fits"),
+                action: None,
+            });
+        return person.page(Place::All, Topic::Resources, page).await;
+    }
+    if own && !address.is_narrowed() {
         page = page.block(Empty {
             text: words.t("resources-none"),
             action: Some(Action {
@@ -74,7 +88,9 @@ pub async fn list(person: Person) -> Result<HttpResponse, Problem> {
             }),
         });
     } else {
-        page = page.action(words.t("resource-make"), "/dashboard/resources/new");
+        page = page
+            .action(words.t("resource-make"), "/dashboard/resources/new")
+            .block(search(words, &address, &person.query));
     }
     page = page
         .block(Table {

@@ -11,7 +11,7 @@ use crate::dashboard::fields::Fields;
 use crate::dashboard::form_parts::{Ticked, permissions, picker, ticked, ticked_of};
 use crate::dashboard::keys::{name_words, scopes};
 use crate::dashboard::language::{Text, Words};
-use crate::dashboard::paging::{Address, ROWS, after, cut};
+use crate::dashboard::paging::{Address, ROWS, after, cut, search, sought};
 use crate::dashboard::place::{Place, Topic};
 use crate::dashboard::view::{
     Action, Block, Choice, Column, Empty, Field, Form, Guide, Kind, Notice, Page, Part, Row, Table,
@@ -40,13 +40,27 @@ pub async fn list(person: Person) -> Result<HttpResponse, Problem> {
     let words = person.words;
     let mut found = person
         .broker
-        .roles(person.caller(), None, after(&person.query), ROWS + 1)
+        .roles(
+            person.caller(),
+            (None, sought(&person.query)),
+            after(&person.query),
+            ROWS + 1,
+        )
         .await?;
-    let address = Address::new("/dashboard/roles", &person.query, &[]);
+    let address = Address::new("/dashboard/roles", &person.query, &["q"]);
     let pager = cut(words, &mut found, &address, |shown| {
         (shown.role.created_at, shown.role.id.to_string())
     });
     let mut page = Page::new(words.t("roles")).lead(words.t("roles-lead"));
+    if found.is_empty() && address.is_narrowed() {
+        page = page
+            .block(search(words, &address, &person.query))
+            .block(Empty {
+                text: words.t("nothing-fits"),
+                action: None,
+            });
+        return person.page(Place::All, Topic::Roles, page).await;
+    }
     if found.is_empty() {
         page = page.block(Empty {
             text: words.t("roles-none"),
@@ -70,6 +84,7 @@ pub async fn list(person: Person) -> Result<HttpResponse, Problem> {
     };
     page = page
         .action(words.t("role-make"), "/dashboard/roles/new")
+        .block(search(words, &address, &person.query))
         .block(Table {
             caption: words.t("roles"),
             columns: ["name", "role-for", "permissions"]

@@ -287,7 +287,7 @@ pub async fn list_applications(
         .broker
         .applications(
             &call.caller,
-            query.organization_id,
+            (query.organization_id, None),
             after,
             query.limit.rows_and_one(),
         )

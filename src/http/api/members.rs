@@ -104,6 +104,7 @@ pub async fn list_members(
         .members(
             organization,
             &call.caller,
+            None,
             after,
             query.limit.rows_and_one(),
         )

@@ -232,7 +232,7 @@ pub async fn list_organizations(
     let after = query.cursor.map(Into::into);
     let rows = call
         .broker
-        .organizations(&call.caller, after, query.limit.rows_and_one())
+        .organizations(&call.caller, None, after, query.limit.rows_and_one())
         .await?;
     let page = Page::cut(rows, query.limit, |row| Cursor {
         created_at: row.organization.created_at,

@@ -204,7 +204,7 @@ pub async fn list_resources(
     let after = query.cursor.map(Into::into);
     let rows = call
         .broker
-        .resources(&call.caller, after, query.limit.rows_and_one())
+        .resources(&call.caller, None, after, query.limit.rows_and_one())
         .await?;
     let page = Page::cut(rows, query.limit, |row| Cursor {
         created_at: row.created_at,

@@ -176,7 +176,12 @@ pub async fn list_roles(
     let after = query.cursor.map(Into::into);
     let rows = call
         .broker
-        .roles(&call.caller, query.kind, after, query.limit.rows_and_one())
+        .roles(
+            &call.caller,
+            (query.kind, None),
+            after,
+            query.limit.rows_and_one(),
+        )
         .await?;
     let page = Page::cut(rows, query.limit, |row| Cursor {
         created_at: row.role.created_at,

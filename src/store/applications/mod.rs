@@ -9,6 +9,7 @@ use std::collections::HashMap;
 
 use diesel::prelude::*;
 
+use super::row::{like, lower};
 use super::schema::{application_resources, application_roles, applications};
 use super::{Connection, Error, Place, Timestamp};
 use crate::domain::application::Application;
@@ -154,10 +155,10 @@ pub fn exists(connection: &mut Connection, id: &ApplicationId) -> Result<bool, E
     Ok(diesel::select(diesel::dsl::exists(there)).get_result(connection)?)
 }
 
-/// A page of them, newest first; of these organizations, if any are given.
+/// A page of them, newest first; of these organizations, and with this text in the name or the id, if any are given.
 pub fn list(
     connection: &mut Connection,
-    organizations: Option<&[OrganizationId]>,
+    (organizations, text): (Option<&[OrganizationId]>, Option<&str>),
     after: Option<&Place>,
     limit: usize,
 ) -> Result<Vec<Application>, Error> {
@@ -169,6 +170,15 @@ pub fn list(
     if let Some(organizations) = organizations {
         let ids: Vec<String> = organizations.iter().map(ToString::to_string).collect();
         query = query.filter(applications::organization_id.eq_any(ids));
+    }
+    if let Some(text) = text {
+        let pattern = like(text);
+        query = query.filter(
+            lower(applications::name)
+                .like(pattern.clone())
+                .escape('!')
+                .or(applications::id.like(pattern).escape('!')),
+        );
     }
     if let Some(Place { at, id }) = after {
         let at = Timestamp::from(*at);

@@ -4,12 +4,16 @@
 
 mod account;
 mod admins;
+mod applications;
+mod exchange_rules;
 mod forgery;
 mod found;
 mod invitations;
 mod keys;
+mod lists;
 mod memberships;
 mod operators;
+mod page_list;
 mod pages;
 mod provider;
 mod real_browser;

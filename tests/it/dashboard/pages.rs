@@ -5,195 +5,13 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
+use super::page_list::For::{self, Admins, Members, Operators, People, Visitors};
+use super::page_list::PAGES;
 use super::{Office, invited, key_id, last, operator};
+use crate::applications::make;
 use crate::support::browser::Browser;
 use crate::support::page::Page;
-
-/// Whom a page is for, each of them and those behind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum For {
-    Visitors,
-    People,
-    Members,
-    Admins,
-    Operators,
-}
-use For::{Admins, Members, Operators, People, Visitors};
-
-/// Every page. Reviewed: whoever adds a line says whom it is for.
-const PAGES: [(&str, &str, For); 103] = [
-    ("GET", "/", Visitors),
-    ("GET", "/dashboard/assets/{digest}/{name}", Visitors),
-    ("GET", "/dashboard/sign-in", Visitors),
-    ("POST", "/dashboard/sign-in", Visitors),
-    ("POST", "/dashboard/sign-in/passkey", Visitors),
-    ("GET", "/dashboard/sign-in/provider", Visitors),
-    ("GET", "/dashboard/sign-in/callback", Visitors),
-    ("GET", "/dashboard/links/{secret}", Visitors),
-    ("POST", "/dashboard/links/{secret}", Visitors),
-    ("POST", "/dashboard/preferences", Visitors),
-    ("GET", "/dashboard", People),
-    ("POST", "/dashboard/sign-out", People),
-    ("GET", "/dashboard/account", People),
-    ("POST", "/dashboard/account/name", People),
-    ("GET", "/dashboard/account/password", People),
-    ("POST", "/dashboard/account/password", People),
-    ("GET", "/dashboard/account/passkeys/new", People),
-    ("POST", "/dashboard/account/passkeys/new", People),
-    ("POST", "/dashboard/account/passkeys/remove", People),
-    ("POST", "/dashboard/account/sessions/end", People),
-    ("GET", "/dashboard/found", People),
-    ("POST", "/dashboard/found", People),
-    ("POST", "/dashboard/found/stop", People),
-    ("GET", "/dashboard/all/keys", Operators),
-    ("GET", "/dashboard/organizations/{id}/keys", Members),
-    ("GET", "/dashboard/organizations/{id}/keys/new", Members),
-    ("POST", "/dashboard/organizations/{id}/keys/new", Members),
-    ("GET", "/dashboard/keys/{id}", Members),
-    ("GET", "/dashboard/keys/{id}/edit", Members),
-    ("POST", "/dashboard/keys/{id}/edit", Members),
-    ("GET", "/dashboard/keys/{id}/permissions", Members),
-    ("POST", "/dashboard/keys/{id}/permissions", Members),
-    ("GET", "/dashboard/keys/{id}/rotate", Members),
-    ("POST", "/dashboard/keys/{id}/rotate", Members),
-    ("GET", "/dashboard/keys/{id}/disable", Members),
-    ("POST", "/dashboard/keys/{id}/disable", Members),
-    ("GET", "/dashboard/keys/{id}/enable", Members),
-    ("POST", "/dashboard/keys/{id}/enable", Members),
-    ("GET", "/dashboard/keys/{id}/revoke", Members),
-    ("POST", "/dashboard/keys/{id}/revoke", Members),
-    ("GET", "/dashboard/keys/{id}/owner", Admins),
-    ("POST", "/dashboard/keys/{id}/owner", Admins),
-    ("GET", "/dashboard/all/usage", Operators),
-    ("GET", "/dashboard/all/attention", Operators),
-    ("GET", "/dashboard/all/audit", Operators),
-    ("GET", "/dashboard/all/audit/export", Operators),
-    ("GET", "/dashboard/organizations/{id}/usage", Admins),
-    ("GET", "/dashboard/organizations/{id}/attention", Admins),
-    ("GET", "/dashboard/organizations/{id}/audit", Admins),
-    ("GET", "/dashboard/organizations/{id}/audit/export", Admins),
-    ("GET", "/dashboard/organizations/{id}/members", Admins),
-    (
-        "GET",
-        "/dashboard/organizations/{id}/members/{user_id}",
-        Admins,
-    ),
-    (
-        "POST",
-        "/dashboard/organizations/{id}/members/{user_id}",
-        Admins,
-    ),
-    (
-        "GET",
-        "/dashboard/organizations/{id}/members/{user_id}/remove",
-        Admins,
-    ),
-    (
-        "POST",
-        "/dashboard/organizations/{id}/members/{user_id}/remove",
-        Admins,
-    ),
-    (
-        "GET",
-        "/dashboard/organizations/{id}/members/{user_id}/stop",
-        Admins,
-    ),
-    (
-        "POST",
-        "/dashboard/organizations/{id}/members/{user_id}/stop",
-        Admins,
-    ),
-    (
-        "GET",
-        "/dashboard/organizations/{id}/invitations/new",
-        Admins,
-    ),
-    (
-        "POST",
-        "/dashboard/organizations/{id}/invitations/new",
-        Admins,
-    ),
-    (
-        "POST",
-        "/dashboard/organizations/{id}/invitations/{link_id}/withdraw",
-        Admins,
-    ),
-    ("GET", "/dashboard/organizations/{id}/permissions", Admins),
-    (
-        "POST",
-        "/dashboard/organizations/{id}/permissions",
-        Operators,
-    ),
-    ("GET", "/dashboard/organizations/{id}/settings", Admins),
-    ("POST", "/dashboard/organizations/{id}/settings", Admins),
-    ("GET", "/dashboard/organizations/{id}/stop", Admins),
-    ("POST", "/dashboard/organizations/{id}/stop", Admins),
-    ("GET", "/dashboard/organizations", Operators),
-    ("GET", "/dashboard/organizations/new", Operators),
-    ("POST", "/dashboard/organizations/new", Operators),
-    ("GET", "/dashboard/organizations/{id}/delete", Operators),
-    ("POST", "/dashboard/organizations/{id}/delete", Operators),
-    ("GET", "/dashboard/people", Operators),
-    ("GET", "/dashboard/people/{id}", Operators),
-    ("POST", "/dashboard/people/{id}/join", Operators),
-    ("GET", "/dashboard/people/{id}/operator", Operators),
-    ("POST", "/dashboard/people/{id}/operator", Operators),
-    ("GET", "/dashboard/people/{id}/shut-out", Operators),
-    ("POST", "/dashboard/people/{id}/shut-out", Operators),
-    ("POST", "/dashboard/people/{id}/password-link", Operators),
-    ("GET", "/dashboard/resources", Operators),
-    ("GET", "/dashboard/resources/new", Operators),
-    ("POST", "/dashboard/resources/new", Operators),
-    ("GET", "/dashboard/resources/{id}", Operators),
-    ("POST", "/dashboard/resources/{id}", Operators),
-    ("POST", "/dashboard/resources/{id}/permissions", Operators),
-    (
-        "GET",
-        "/dashboard/resources/{id}/permissions/{permission_id}/delete",
-        Operators,
-    ),
-    (
-        "POST",
-        "/dashboard/resources/{id}/permissions/{permission_id}/delete",
-        Operators,
-    ),
-    ("GET", "/dashboard/resources/{id}/delete", Operators),
-    ("POST", "/dashboard/resources/{id}/delete", Operators),
-    ("GET", "/dashboard/roles", Operators),
-    ("GET", "/dashboard/roles/new", Operators),
-    ("POST", "/dashboard/roles/new", Operators),
-    ("GET", "/dashboard/roles/{id}", Operators),
-    ("POST", "/dashboard/roles/{id}", Operators),
-    ("GET", "/dashboard/roles/{id}/delete", Operators),
-    ("POST", "/dashboard/roles/{id}/delete", Operators),
-    ("GET", "/dashboard/security", Operators),
-    ("POST", "/dashboard/security/signing-keys/rotate", Operators),
-    (
-        "GET",
-        "/dashboard/security/signing-keys/{kid}/withdraw",
-        Operators,
-    ),
-    (
-        "POST",
-        "/dashboard/security/signing-keys/{kid}/withdraw",
-        Operators,
-    ),
-    (
-        "GET",
-        "/dashboard/security/secrets/{purpose}/rotate",
-        Operators,
-    ),
-    (
-        "POST",
-        "/dashboard/security/secrets/{purpose}/rotate",
-        Operators,
-    ),
-    (
-        "POST",
-        "/dashboard/security/secrets/{purpose}/retire",
-        Operators,
-    ),
-];
+use crate::support::test_app::{CART, PAYMENT};
 
 fn pages() -> impl Iterator<Item = (&'static str, &'static str, For)> {
     PAGES.into_iter()
@@ -207,6 +25,9 @@ pub(super) struct Names {
     resource: String,
     permission: String,
     role: String,
+    application: String,
+    client_secret: String,
+    rule: String,
     kid: String,
     link: String,
     invitation: String,
@@ -222,6 +43,9 @@ impl Names {
             resource: id("res"),
             permission: id("per"),
             role: id("rol"),
+            application: id("app"),
+            client_secret: id("sec"),
+            rule: id("rul"),
             kid: "made-up".to_owned(),
             link: "a".repeat(43),
             invitation: id("lnk"),
@@ -234,11 +58,14 @@ impl Names {
             Some("people") => &self.user,
             Some("resources") => &self.resource,
             Some("roles") => &self.role,
+            Some("applications") => &self.application,
+            Some("exchange-rules") => &self.rule,
             _ => &self.organization,
         };
         path.replace("{id}", id)
             .replace("{user_id}", &self.user)
             .replace("{permission_id}", &self.permission)
+            .replace("{secret_id}", &self.client_secret)
             .replace("{kid}", &self.kid)
             .replace("{purpose}", "tag")
             .replace("{secret}", &self.link)
@@ -272,6 +99,12 @@ pub(super) async fn furnished(office: &Office, member: &Browser<'_>) -> Names {
         .send()
         .await
         .expect(200);
+    let application = make(app, json!({"organization_id": organization})).await;
+    let rule = json!({
+        "application_id": application.id, "subject_resource": CART, "target_resource": PAYMENT, "scopes": ["read:payment"],
+    });
+    let rule = app.post("/v1/exchange-rules").operator().json(rule);
+    let rule = rule.send().await.expect(201).text("id");
     let invitation = json!({"purpose": "invitation", "organization_id": organization});
     let made = app
         .post("/v1/sign-in-links")
@@ -288,6 +121,12 @@ pub(super) async fn furnished(office: &Office, member: &Browser<'_>) -> Names {
         resource: office.shop.payment.clone(),
         permission: permissions["items"][0]["id"].as_str().unwrap().to_owned(),
         role: office.clerk.clone(),
+        client_secret: application.object["client_secret_id"]
+            .as_str()
+            .unwrap()
+            .to_owned(),
+        application: application.id,
+        rule,
         kid: keys["items"][0]["kid"].as_str().unwrap().to_owned(),
         link: secret,
         invitation: made.text("id"),
