@@ -12,7 +12,7 @@ const WIDTHS = [320, 768, 1280, 1920];
 const THEMES = ["light", "dark"];
 const LANGUAGES = [["en", "en-GB"], ["ja", "ja-JP"], ["ko", "ko-KR"]];
 
-let chrome, server, shop, olga, bob, keys;
+let chrome, server, shop, olga, bob, keys, application, rule;
 const link = (body) => server.link(body);
 const scopes = (resource, ...scopes) => ({ resource, scopes });
 
@@ -49,6 +49,19 @@ before(async () => {
   await server.call("POST", "/v1/organizations", { name: "Northwind Traders", slug: "northwind" });
   await server.call("POST", "/v1/users", { iss: "https://sso.example.com", sub: "waiting-1", name: "Wes Waits" });
   await link({ purpose: "invitation", organization_id: shop.organization, note: "Carol from billing" });
+  const payer = await server.call("POST", "/v1/roles", {
+    name: "payer", description: "Pays in the name of a service", kind: "machine_to_machine", permissions: [scopes(PAYMENT, "write:payment")],
+  });
+  const program = (name, further) => server.call("POST", "/v1/applications", { name, ...further });
+  application = await program("Nightly billing", {
+    organization_id: shop.organization, roles: [payer.id], description: "Makes the invoices of the day", allowed_cidrs: ["192.0.2.0/24"],
+  });
+  await program("A gateway of a very long name that does not end where one would expect it to", {});
+  const retired = await program("Retired", { organization_id: shop.organization });
+  await server.call("PATCH", `/v1/applications/${retired.client_id}`, { disabled: true });
+  rule = await server.call("POST", "/v1/exchange-rules", {
+    application_id: application.client_id, subject_resource: CART, target_resource: PAYMENT, scopes: ["read:payment", "write:payment"],
+  });
   // Uses and refusals are written in batches.
   for (let waited = 0; waited < 100; waited++) {
     const usage = await server.call("GET", `/v1/keys/${keys.checkout.id}/usage`);
@@ -97,6 +110,18 @@ function pages() {
       ["resource-new", operator("/resources/new")],
       ["roles", operator("/roles")],
       ["role-new", operator("/roles/new")],
+      ["all-applications", operator("/all/applications")],
+      ["application", operator(`/applications/${application.client_id}`)],
+      ["application-edit", operator(`/applications/${application.client_id}/edit`)],
+      ["application-roles", operator(`/applications/${application.client_id}/roles`)],
+      ["application-secret-add", operator(`/applications/${application.client_id}/secrets/new`)],
+      ["application-secret-remove", operator(`/applications/${application.client_id}/secrets/${application.client_secret_id}/remove`)],
+      ["application-disable", operator(`/applications/${application.client_id}/disable`)],
+      ["application-delete", operator(`/applications/${application.client_id}/delete`)],
+      ["exchange-rules", operator("/exchange-rules")],
+      ["exchange-rule-new", operator("/exchange-rules/new")],
+      ["exchange-rule", operator(`/exchange-rules/${rule.id}`)],
+      ["exchange-rule-delete", operator(`/exchange-rules/${rule.id}/delete`)],
       ["all-usage", operator("/all/usage")],
       ["all-attention", operator("/all/attention")],
       ["too-wide", operator("/all/attention?why=too-wide")],
@@ -104,6 +129,8 @@ function pages() {
       ["secret", operator("/security/secrets/tag/rotate")],
       ["all-audit", operator("/all/audit")],
       ["admin-keys", of("/keys")],
+      ["applications", of("/applications")],
+      ["application-new", of("/applications/new")],
       ["admin-make-key", of("/keys/new")],
       ["admin-usage", of("/usage")],
       ["admin-attention", of("/attention?why=never-expires")],
@@ -150,8 +177,10 @@ async function look(page, name, { keep = true } = {}) {
     await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" });
     for (const width of WIDTHS) {
       await page.setViewportSize({ width, height: 900 });
-      const found = await violations(page);
-      assert.deepEqual(found, [], `${name}, ${theme}, ${width}`);
+      // What is laid out at each width is judged in light; dark changes the colours alone, which the narrowest and the widest have all of.
+      if (theme === "light" || width === WIDTHS[0] || width === WIDTHS.at(-1)) {
+        assert.deepEqual(await violations(page), [], `${name}, ${theme}, ${width}`);
+      }
       assert.ok((await sideways(page)) <= 0, `${name} is scrolled sideways at ${width}`);
       if (keep && (width === 320 || width === 1280)) await picture(page, `en/${name}-${theme}-${width}`);
     }
@@ -251,8 +280,13 @@ test("signing in, invitations, links that are gone, whoever waits", async () => 
   await olga.click("main button.accent");
   await olga.locator("#secret").evaluate((field) => { field.value = `${location.origin}/dashboard/links/${"x".repeat(43)}`; });
   await look(olga, "invitation-made");
+  await olga.goto(`${shop.pages}/applications/new`);
+  await olga.fill("[name=name]", "Made to be looked at");
+  await olga.click("main button.accent");
+  await olga.locator("#secret").evaluate((field) => { field.value = `kgs_${"x".repeat(43)}`; });
+  await look(olga, "application-made");
   await olga.goto(`${shop.pages}/members`);
-  await olga.click("main form button >> nth=0");
+  await olga.click("main form:not(.filter) button >> nth=0");
   await look(olga, "invitation-withdrawn");
   await quiet(olga);
 });
@@ -269,7 +303,8 @@ test("an empty deployment", async () => {
     await look(page, "empty-keys");
     for (const [name, path] of [
       ["empty-organizations", "organizations"], ["empty-resources", "resources"], ["empty-roles", "roles"], ["empty-usage", "all/usage"],
-      ["empty-attention", "all/attention"], ["empty-people", "people"],
+      ["empty-attention", "all/attention"], ["empty-people", "people"], ["empty-applications", "all/applications"],
+      ["empty-exchange-rules", "exchange-rules"],
     ]) {
       await page.goto(`${empty.base}/dashboard/${path}`);
       await look(page, name);
@@ -347,5 +382,5 @@ test("the pictures of the README", async () => {
 });
 
 after(() => {
-  console.log(`axe: ${table.length} pages and states, ${THEMES.length} themes, ${WIDTHS.length} widths, no violation`);
+  console.log(`axe: ${table.length} pages and states, light at ${WIDTHS.join(", ")} pixels, dark at the first and the last: no violation`);
 });

@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { createRemoteJWKSet, jwtVerify } from "jose";
 import { join_by, launch, quiet, visitor } from "./browser.mjs";
-import { PAYMENT, Server } from "./server.mjs";
+import { CART, PAYMENT, Server } from "./server.mjs";
 
 let chrome;
 before(async () => { chrome = await launch(); });
@@ -22,13 +22,17 @@ async function pays(server, token) {
   return payload.scope.split(" ").includes("write:payment") ? 200 : 403;
 }
 
+// Where pages say to put a key, and an application's secret: a file, or a variable.
+const KEY = { file: "kagiya.key", variable: "KAGIYA_KEY" };
+const SECRET = { file: "kagiya.secret", variable: "KAGIYA_CLIENT_SECRET" };
+
 // Runs one of the ready lines as it stands on the page, with the key where the page says to put it; the token that it gets.
-function run(language, lines, key, by) {
+function run(language, lines, key, by, where = KEY) {
   const folder = mkdtempSync(join(tmpdir(), "kagiya-lines-"));
   try {
     const environment = { PATH: process.env.PATH };
-    if (by === "file") writeFileSync(join(folder, "kagiya.key"), `${key}\n`, { mode: 0o600 });
-    else environment.KAGIYA_KEY = key;
+    if (by === "file") writeFileSync(join(folder, where.file), `${key}\n`, { mode: 0o600 });
+    else environment[where.variable] = key;
     const [program, file, show] = {
       curl: ["bash", "lines.sh", '\nprintf %s "$TOKEN"\n'],
       Node: ["node", "lines.mjs", "\nprocess.stdout.write(access_token);\n"],
@@ -195,6 +199,61 @@ test("the first operator furnishes an empty server, and a member uses it", async
     await olga.goto(`${server.base}/dashboard/all/usage`);
     await quiet(olga);
     assert.ok(!server.output.includes("kgy_1"), "a key in the log");
+  } finally {
+    await server.stop();
+  }
+});
+
+test("an operator makes an application, and its program uses the ready lines", async () => {
+  const server = await Server.start();
+  try {
+    const shop = await server.shop();
+    await server.call("POST", "/v1/roles", {
+      name: "payer", kind: "machine_to_machine", permissions: [{ resource: PAYMENT, scopes: ["write:payment"] }],
+    });
+    const olga = await visitor(chrome);
+    olga.allowed = [server.base];
+    await join_by(olga, await server.link({ purpose: "operator" }), "Olga");
+    await olga.goto(`${shop.pages}/applications`);
+    await olga.click("main >> text=Make application");
+    await olga.fill("[name=name]", "nightly billing");
+    await olga.check("text=payer");
+    await olga.click("main button.accent");
+    await says(olga, "Shown only now.");
+    await olga.click(".secret button.copy");
+    const secret = await clipboard(olga);
+    assert.match(secret, /^kgs_/);
+    const client = await olga.locator(".facts button.copy").first().getAttribute("data-copy");
+    assert.match(client, /^app_/);
+    // Basic and body, by file and by variable, in each language.
+    const each = async () => {
+      for (const language of ["curl", "Node", "Python"]) {
+        const lines = await olga.locator(".lines details", { hasText: language }).locator("code").textContent();
+        for (const by of ["file", "variable"]) {
+          assert.equal(await pays(server, run(language, lines, secret, by, SECRET)), 200, `${language} by ${by}`);
+        }
+      }
+    };
+    await each();
+    await olga.click("text=I have stored it");
+    await quiet(olga);
+    assert.ok(!(await olga.content()).includes(secret));
+    await olga.click("main .actions >> text=Edit");
+    await olga.check("[name=auth][value=client_secret_post]");
+    await olga.click("main form button.accent");
+    await says(olga, "Saved.");
+    await each();
+    // What it may trade follows from a rule.
+    await olga.goto(`${server.base}/dashboard/exchange-rules`);
+    await olga.click("main >> text=Make exchange rule");
+    await olga.selectOption("[name=subject_resource]", { label: `Carts (${CART})` });
+    await olga.selectOption("[name=target_resource]", { label: `Payments (${PAYMENT})` });
+    await olga.click("main button");
+    await olga.check("[name=scopes][value='read:payment']");
+    await olga.click("main form button.accent");
+    await says(olga, "The exchange rule is there.");
+    await quiet(olga);
+    assert.ok(!server.output.includes("kgs_"), "a secret in the log");
   } finally {
     await server.stop();
   }
