@@ -45,8 +45,8 @@ async fn after_a_day_it_is_stuck_and_somebody_is_told() {
     assert!(item["last_error"].as_str().unwrap().contains("down"));
     // Not a minute before: as long as it is tried every five minutes, it is only failing.
     for _ in 0..3 {
-        shop.app.pass(7 * 3600);
         let before = pending(&shop.app).await[0]["attempts"].clone();
+        shop.app.pass(7 * 3600);
         eventually("it is tried again", async || {
             pending(&shop.app).await[0]["attempts"] != before
         })

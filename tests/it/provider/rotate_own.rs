@@ -1,5 +1,6 @@
 //! The holder of a key rotates it: what its provider took away stays taken, and an outage there changes nothing.
 
+use kagiya::idp::Policy;
 use rstest::rstest;
 use serde_json::json;
 
@@ -38,6 +39,11 @@ async fn the_new_key_has_its_own_user_and_the_old_user_goes(
 #[tokio::test]
 async fn what_the_provider_took_away_is_not_won_back() {
     let at = At::kind("asked").await;
+    // Otherwise what it lacks is put back, by whoever notices it.
+    at.fake().use_by(Policy {
+        puts_back: false,
+        ..Policy::default()
+    });
     let old = key(&at).await;
     at.fake().limit_rights(super::rights::only("read:payment"));
     let new = Issued::read(rotate(&at, &old.key).await.expect(200));
