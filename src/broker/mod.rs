@@ -5,6 +5,7 @@
 //! are replaced whole.
 
 mod admission;
+mod alarms;
 mod applications;
 mod audit;
 mod audit_retention;
@@ -15,6 +16,7 @@ mod carriage;
 pub mod catalogue;
 mod ceiling;
 mod clients;
+mod differences;
 mod epoch;
 mod error;
 mod exchange;
@@ -264,6 +266,8 @@ pub struct Broker {
     refused_trades: Limits<PackedId>,
     operator_tokens: management::SeenTokens,
     sign_ins: provider_rights::SignIns,
+    differences: differences::Differences,
+    alarms: alarms::Alarms,
     passed: passthrough::KeptTokens,
     outbox: outbox::Gate,
     /// Wakes whoever tends the outbox.

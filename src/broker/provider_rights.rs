@@ -11,12 +11,10 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use quick_cache::sync::Cache;
-use serde_json::json;
 
 use super::Broker;
 use super::authentication::Refusal;
 use super::record::{self, Record, Stopped};
-use crate::domain::audit::Origin;
 use crate::domain::credential::ProviderRights;
 use crate::domain::id::CredentialId;
 use crate::domain::permission::Permissions;
@@ -26,7 +24,7 @@ use crate::domain::scope::ScopeSet;
 use crate::domain::sealed::OpenError;
 use crate::domain::secret::SecretText;
 use crate::idp::{self, IdentityProvider, SignIn, SignedIn, Wanted};
-use crate::store::presented::{self, Presented};
+use crate::store::presented;
 
 /// For how many seconds nobody signs a user in again that was refused.
 const AFTER_REFUSAL: i64 = 5;
@@ -34,11 +32,8 @@ const AFTER_REFUSAL: i64 = 5;
 const AFTER_GONE: i64 = 30;
 /// How many refusals are remembered.
 const REMEMBERED: usize = 10_000;
-/// How many seconds are between two alarms of a provider in the audit trail, and between two repairs of a user.
-const BETWEEN_ALARMS: i64 = 60;
+/// How many seconds are between two repairs of a user.
 const BETWEEN_REPAIRS: i64 = 3600;
-/// How many seconds nobody writes down again that a provider grants something else than our record.
-const BETWEEN_NOTES: i64 = 10;
 
 /// What came of a sign-in.
 #[derive(Clone)]
@@ -66,8 +61,6 @@ pub(super) struct SignIns {
     under_way: Arc<Mutex<HashMap<Question, Asking>>>,
     refused: Cache<UserName, (i64, Outcome)>,
     repaired: Cache<UserName, i64>,
-    differing: Cache<CredentialId, (i64, Permissions)>,
-    alarms: Mutex<HashMap<String, i64>>,
 }
 
 impl Default for SignIns {
@@ -76,8 +69,6 @@ impl Default for SignIns {
             under_way: Arc::default(),
             refused: Cache::new(REMEMBERED),
             repaired: Cache::new(REMEMBERED),
-            differing: Cache::new(REMEMBERED),
-            alarms: Mutex::default(),
         }
     }
 }
@@ -165,32 +156,6 @@ impl Broker {
             return Ok(Arc::clone(record));
         }
         Err(self.outage(record.provider, error))
-    }
-
-    /// A provider's outage is answered as one.
-    pub(super) fn outage(&self, provider: u8, error: Arc<idp::Error>) -> Refusal {
-        if let Some(provider) = self.providers.at(provider) {
-            self.raise_alarm(
-                provider.name().as_str(),
-                "identity_provider.unavailable",
-                format!("exchanges are answered 503: {error}"),
-            );
-        }
-        Refusal::Provider(error)
-    }
-
-    /// An exchange went by what a provider said last.
-    pub(super) fn note_outlasting(&self, provider: u8) {
-        if let Some(figures) = self.provider_figures.get(usize::from(provider)) {
-            figures.last_known();
-        }
-        if let Some(provider) = self.providers.at(provider) {
-            self.raise_alarm(
-                provider.name().as_str(),
-                "identity_provider.outlasted",
-                "it gives no answer: exchanges go by what it said last".to_owned(),
-            );
-        }
     }
 
     /// The answer of the provider to a question about a user; equal questions at once are one.
@@ -359,92 +324,6 @@ impl Broker {
                 broker.repair_user(name, password).await;
             }
         });
-    }
-
-    /// Something about a provider that a person must know: in the log and, once a minute at most, in the audit trail.
-    pub(super) fn raise_alarm(&self, provider: &str, action: &'static str, why: String) {
-        let now = self.now().as_second();
-        {
-            let mut alarms = lock(&self.sign_ins.alarms);
-            let last = alarms
-                .entry(format!("{action} {provider}"))
-                .or_insert(i64::MIN);
-            if now.saturating_sub(*last) < BETWEEN_ALARMS {
-                return;
-            }
-            *last = now;
-        }
-        tracing::error!(
-            provider,
-            action,
-            why,
-            "an identity provider needs attention"
-        );
-        let origin = Origin::server();
-        let event = self.event(&origin, action, provider, None, json!({"why": why}));
-        let store = self.store.clone();
-        tokio::spawn(async move {
-            let written = store.write(move |tx| super::audit::append(tx, &event));
-            if let Err(error) = written.await {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "an alarm could not be put on record");
-            }
-        });
-    }
-
-    /// Has put back what the provider lacks of our record, and writes down what it grants, where that is new.
-    async fn note_difference(
-        &self,
-        row: &Presented,
-        rights: &ProviderRights,
-        catalogue: &super::catalogue::Catalogue,
-    ) {
-        let Some(granted) = &rights.granted else {
-            return;
-        };
-        let policy = catalogue.policy(&row.recorded_permissions);
-        let recorded = policy.permissions_elsewhere();
-        let noted = row
-            .provider_rights
-            .as_ref()
-            .and_then(|rights| rights.granted.as_ref());
-        // What it lacks is noted as well: a node that is started while the provider is away must not go back to what was before.
-        let differs = granted != noted.unwrap_or(&recorded);
-        let lacks = !recorded.is_subset(granted);
-        let policy = self
-            .providers
-            .find(&row.provider)
-            .map(|provider| provider.policy());
-        let puts_back = lacks && policy.is_some_and(|policy| policy.puts_back);
-        let generation = row.credential_id;
-        if (differs || puts_back) && self.is_news(generation, granted) {
-            let rights = differs.then(|| rights.clone());
-            self.settle_difference(generation, rights, puts_back).await;
-        }
-    }
-
-    /// The provider lacks something of our record for a generation whose token it gave.
-    pub(super) async fn note_lack(&self, record: &Record, granted: &Permissions) {
-        let policy = self
-            .providers
-            .at(record.provider)
-            .map(|provider| provider.policy());
-        let generation = record.credential_id();
-        if policy.is_some_and(|policy| policy.puts_back) && self.is_news(generation, granted) {
-            self.settle_difference(generation, None, true).await;
-        }
-    }
-
-    /// Whether nobody has noticed for a while that this is what is granted: of many who learn it at once one writes.
-    fn is_news(&self, generation: CredentialId, granted: &Permissions) -> bool {
-        let now = self.now().as_second();
-        let seen = self.sign_ins.differing.get(&generation);
-        let news = seen.is_none_or(|(at, seen)| now - at >= BETWEEN_NOTES || seen != *granted);
-        if news {
-            let noted = (now, granted.clone());
-            self.sign_ins.differing.insert(generation, noted);
-        }
-        news
     }
 
     /// What the provider made for this user to sign in by, opened: it is sealed together with the key's own password.

@@ -206,6 +206,8 @@ impl Broker {
             ),
             operator_tokens: Default::default(),
             sign_ins: Default::default(),
+            differences: Default::default(),
+            alarms: Default::default(),
             passed: super::passthrough::KeptTokens::new(settings.remembered_keys),
             outbox: Default::default(),
             work: Arc::new(Notify::new()),
