@@ -1,5 +1,6 @@
 //! One data folder, one server: who holds it is told, a crash leaves nothing in the way, and commands reach whoever holds it.
 
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use kagiya::app::DataFolder;
@@ -38,8 +39,33 @@ fn of_two_servers_that_start_at_once_one_serves_and_the_other_names_it() {
     home.serve();
 }
 
+/// Says that the test is the only one of its process.
+const ALONE: &str = "ASKING_AND_HOLDING_ALONE";
+
 #[test]
 fn who_only_asks_for_the_holder_is_in_nobodys_way() {
+    // In a process that starts none: until it has become another program, a child shares every lock that is held at its birth.
+    let alone = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--ignored", "cli::lock::asking_and_holding"])
+        .env(ALONE, "yes")
+        .output()
+        .unwrap();
+    let said = [alone.stdout, alone.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    assert!(alone.status.success(), "{said}");
+    assert!(said.contains("1 passed"), "{said}");
+}
+
+#[test]
+#[ignore = "it is a process of another test"]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "told so by the test that runs it"
+)]
+fn asking_and_holding() {
+    if std::env::var(ALONE).is_err() {
+        return;
+    }
     let home = Home::new();
     let path = home.path("kagiya-data");
     drop(DataFolder::hold(&path).unwrap());
