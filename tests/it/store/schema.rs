@@ -185,8 +185,9 @@ const POSTGRES_REFERENCES: &str = "SELECT c.conrelid::regclass || '.' || a.attna
         || ' ' || CASE c.confdeltype WHEN 'a' THEN 'NO ACTION' WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL'
             ELSE c.confdeltype::text END AS line
     FROM pg_constraint c
-        JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
-        JOIN pg_attribute b ON b.attrelid = c.confrelid AND b.attnum = c.confkey[1]
+        CROSS JOIN unnest(c.conkey, c.confkey) AS k (here, there)
+        JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.here
+        JOIN pg_attribute b ON b.attrelid = c.confrelid AND b.attnum = k.there
     WHERE c.contype = 'f' AND c.connamespace = current_schema()::regnamespace";
 
 const POSTGRES_CHECKS: &str =
