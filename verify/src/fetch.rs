@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jsonwebtoken::jwk::JwkSet;
 use reqwest::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
 
 /// How long keys are kept that came without a word on it.
 const DEFAULT_MAX_AGE: Duration = Duration::from_secs(300);
@@ -46,7 +46,7 @@ impl Source {
     /// The JWK set, and how long it may be kept.
     pub(crate) async fn keys(&self) -> Result<(JwkSet, Duration), FetchError> {
         let url = format!("{}/jwks.json", self.well_known);
-        let answer = self.client.get(url).send().await?.error_for_status()?;
+        let answer = send(self.client.get(url)).await?.error_for_status()?;
         let word = answer.headers().get(CACHE_CONTROL);
         let max_age = word
             .and_then(|word| word.to_str().ok())
@@ -62,7 +62,7 @@ impl Source {
         if let Some(etag) = held {
             request = request.header(IF_NONE_MATCH, etag);
         }
-        let answer = request.send().await?.error_for_status()?;
+        let answer = send(request).await?.error_for_status()?;
         if answer.status() == StatusCode::NOT_MODIFIED {
             return Ok(List::Same);
         }
@@ -70,6 +70,17 @@ impl Source {
         let etag = etag.and_then(|etag| etag.to_str().ok()).map(str::to_owned);
         let jwt = String::from_utf8(body(answer).await?).map_err(|_| FetchError::NoList)?;
         Ok(List::New { jwt, etag })
+    }
+}
+
+/// Sends it, and once more if that failed: a server may close a connection that was kept at the very moment in which it is used again.
+async fn send(request: RequestBuilder) -> Result<Response, reqwest::Error> {
+    let again = request.try_clone();
+    match (request.send().await, again) {
+        (Err(error), Some(again)) if error.is_request() && !error.is_timeout() => {
+            again.send().await
+        }
+        (sent, _) => sent,
     }
 }
 
