@@ -19,6 +19,8 @@ use crate::{Claims, Refusal};
 
 /// How long one request to the issuer may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an idle connection is used again: a server that is about to close one may never answer what it is sent then.
+const REUSED: Duration = Duration::from_secs(1);
 /// How often the list of revocations is read unless the service says otherwise; the issuer wants it to be kept so long.
 const LIST_EVERY: Duration = Duration::from_secs(5);
 /// How often keys are fetched at most: anybody can invent a `kid`.
@@ -133,6 +135,7 @@ fn default_client() -> Client {
     Client::builder()
         .timeout(TIMEOUT)
         .redirect(Policy::none())
+        .pool_idle_timeout(REUSED)
         .build()
         .expect("no part of this depends on anything outside")
 }
