@@ -12,6 +12,8 @@ use crate::verifier::{BETWEEN_KEYS, Inner, check, clock, read_header};
 
 /// How soon what failed is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
+/// How soon for somebody who needs it now.
+const BETWEEN_FAILURES: Duration = Duration::from_millis(100);
 
 pub(crate) struct Refresher {
     source: Source,
@@ -91,7 +93,7 @@ impl Refresher {
                     "the issuer's keys cannot be fetched"
                 );
                 self.keys_at = now + AGAIN;
-                self.keys_not_before = self.keys_at;
+                self.keys_not_before = now + BETWEEN_FAILURES;
             }
         }
         inner.attempts.send_modify(|attempts| *attempts += 1);
